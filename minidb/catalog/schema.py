@@ -1,0 +1,125 @@
+"""What the catalog holds: tables, columns, indexes, constraints, sequences, views, as frozen values.
+
+Expressions (defaults, checks, index expressions and predicates, view queries) are kept as SQL text; the
+binder binds them anew for each catalog version, so that what is stored never depends on plan classes.
+
+A column has two positions: its place in `Table.columns` (what the user sees) and `slot`, its place in
+the stored row. A dropped column disappears from `columns`; its slot stays, filled with None.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from minidb.value.sql_types import SqlType, Value
+
+
+class ColumnSchema(msgspec.Struct, frozen=True):
+    """One column of a table."""
+
+    name: str
+    type: SqlType
+    slot: int
+    nullable: bool = True
+    default: str | None = None  # SQL text
+    identity: str | None = None  # 'always', 'by default', or None
+    sequence: str | None = None  # the sequence that SERIAL or IDENTITY owns
+    missing: Value = None  # what rows written before ADD COLUMN ... DEFAULT hold here
+    generated: str | None = None  # GENERATED ALWAYS AS (expression) STORED: SQL text
+
+
+class IndexKey(msgspec.Struct, frozen=True):
+    """One key part: a stored column (by slot) or an expression over the table's columns."""
+
+    slot: int | None
+    expression: str | None
+    type: SqlType
+    descending: bool = False
+    nulls_first: bool = False
+
+
+class IndexSchema(msgspec.Struct, frozen=True):
+    """A secondary index, or the one behind a UNIQUE constraint. Its entries live under `storage_id`."""
+
+    name: str
+    storage_id: int
+    keys: tuple[IndexKey, ...]
+    unique: bool = False
+    predicate: str | None = None  # SQL text of a partial index
+    constraint: bool = False  # made by UNIQUE: dropped with the constraint, not by DROP INDEX
+
+
+class CheckSchema(msgspec.Struct, frozen=True):
+    """CHECK: holds unless the expression is false."""
+
+    name: str
+    expression: str
+
+
+class ForeignKeySchema(msgspec.Struct, frozen=True):
+    """`slots` of this table refer to `target_slots` of `target_table`, which a key of it covers."""
+
+    name: str
+    slots: tuple[int, ...]
+    target_table: int  # Table.id
+    target_slots: tuple[int, ...]
+    on_delete: str = "no action"  # no action | restrict | cascade | set null | set default
+    on_update: str = "no action"
+    match_full: bool = False
+
+
+class TableStatistics(msgspec.Struct, frozen=True):
+    """What ANALYZE stored; per slot: (distinct values, fraction of NULLs, least, greatest)."""
+
+    rows: int
+    columns: dict[int, tuple[float, float, Value, Value]] = {}
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table. `storage_id` prefixes its rows' keys; TRUNCATE and rewrites change it, `id` never changes."""
+
+    id: int
+    storage_id: int
+    name: str
+    columns: tuple[ColumnSchema, ...]
+    slot_types: tuple[SqlType, ...]  # every slot ever used, in order; the stored row's shape
+    slot_missing: tuple[Value, ...]  # what a shorter, older row holds in each slot
+    primary_key: tuple[int, ...] = ()  # slots; empty: rows are keyed by a hidden row id
+    primary_key_name: str = ""
+    indexes: tuple[IndexSchema, ...] = ()
+    checks: tuple[CheckSchema, ...] = ()
+    foreign_keys: tuple[ForeignKeySchema, ...] = ()
+    statistics: TableStatistics | None = None
+
+    def column(self, name: str) -> ColumnSchema | None:
+        """The column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        return None
+
+
+class View(msgspec.Struct, frozen=True):
+    """A named query: SQL text, bound where it is used."""
+
+    id: int
+    name: str
+    query: str
+    columns: tuple[str, ...] = ()  # explicit column names, if given
+
+
+class Sequence(msgspec.Struct, frozen=True):
+    """A counter outside transactions. `owner` is (table id, slot) of the column that it serves."""
+
+    id: int
+    storage_id: int
+    name: str
+    start: int = 1
+    increment: int = 1
+    minimum: int = 1
+    maximum: int = 2**63 - 1
+    cycle: bool = False
+    owner: tuple[int, int] | None = None
+
+
+CatalogObject = Table | View | Sequence

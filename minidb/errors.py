@@ -1,0 +1,158 @@
+"""Every exception that reaches a user, each with its SQLSTATE and whether a retry can help.
+
+    Warning                             (PEP 249)
+    Error                               .sqlstate .retryable .position .hint .detail
+    +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a wrong parameter count
+    +-- DatabaseError
+        +-- DataError                   22xxx: a value that does not fit
+        +-- OperationalError            the database, its files, its locks, its clients
+        |   +-- SerializationFailure    40001, retryable
+        |   +-- DeadlockDetected        40P01, retryable
+        |   +-- LockNotAvailable        55P03
+        |   +-- QueryCanceled           57014
+        |   +-- DiskFull                53100
+        +-- IntegrityError              23xxx: a constraint
+        +-- InternalError               25xxx: wrong transaction state; XXxxx
+        |   +-- InFailedTransaction     25P02
+        |   +-- DataCorrupted           XX001: a damaged file
+        +-- ProgrammingError            42xxx: the statement
+        |   +-- SyntaxError_            42601
+        +-- NotSupportedError           0A000
+
+The class tells what a program can do about it, `sqlstate` tells exactly what happened
+(https://www.postgresql.org/docs/15/errcodes-appendix.html); raise with the code:
+`DataError("division by zero", sqlstate="22012")`.
+"""
+
+from __future__ import annotations
+
+
+class Warning(Exception):  # PEP 249 names it so
+    """An important warning, such as data truncated on insert."""
+
+
+class Error(Exception):
+    """The base of all errors. `position` counts characters of the statement from 1."""
+
+    default_sqlstate: str = "XX000"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str | None = None,
+        position: int | None = None,
+        hint: str | None = None,
+        detail: str | None = None,
+        constraint: str | None = None,
+        table: str | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sqlstate: str = sqlstate if sqlstate is not None else self.default_sqlstate
+        self.position = position
+        self.hint = hint
+        self.detail = detail
+        self.constraint = constraint
+        self.table = table
+        self.column = column
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same transaction, run again from its start, can succeed."""
+        return self.sqlstate in ("40001", "40P01")
+
+
+class InterfaceError(Error):
+    """The driver was misused, not the database."""
+
+    default_sqlstate = "08003"
+
+
+class DatabaseError(Error):
+    """The base of all that the database itself reports."""
+
+
+class DataError(DatabaseError):
+    """A value that does not fit: out of range, division by zero, malformed text."""
+
+    default_sqlstate = "22000"
+
+
+class OperationalError(DatabaseError):
+    """Something about the database's operation, not necessarily under the programmer's control."""
+
+    default_sqlstate = "58000"
+
+
+class SerializationFailure(OperationalError):
+    """The transaction cannot be serialised with others that committed; run it again."""
+
+    default_sqlstate = "40001"
+
+
+class DeadlockDetected(OperationalError):
+    """Waiting would close a circle of waiting transactions; run this one again."""
+
+    default_sqlstate = "40P01"
+
+
+class LockNotAvailable(OperationalError):
+    """A lock was not granted within `lock_timeout`, or at once under NOWAIT."""
+
+    default_sqlstate = "55P03"
+
+
+class QueryCanceled(OperationalError):
+    """The statement was interrupted, or ran into `statement_timeout`."""
+
+    default_sqlstate = "57014"
+
+
+class DiskFull(OperationalError):
+    """The disk, or the database's own quota, has no room."""
+
+    default_sqlstate = "53100"
+
+
+class IntegrityError(DatabaseError):
+    """A constraint would be violated."""
+
+    default_sqlstate = "23000"
+
+
+class InternalError(DatabaseError):
+    """The database's own state forbids it: no transaction, a read-only one, a failed one."""
+
+    default_sqlstate = "25000"
+
+
+class InFailedTransaction(InternalError):
+    """An earlier statement of the transaction failed; only ROLLBACK is accepted."""
+
+    default_sqlstate = "25P02"
+
+
+class DataCorrupted(InternalError):
+    """A file of the database is damaged."""
+
+    default_sqlstate = "XX001"
+
+
+class ProgrammingError(DatabaseError):
+    """The statement is wrong: an unknown name, a type mismatch, a wrong use."""
+
+    default_sqlstate = "42000"
+
+
+class SyntaxError_(ProgrammingError):
+    """The text is not SQL."""
+
+    default_sqlstate = "42601"
+
+
+class NotSupportedError(DatabaseError):
+    """SQL that minidb knows by name and does not support."""
+
+    default_sqlstate = "0A000"

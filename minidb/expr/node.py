@@ -1,0 +1,162 @@
+"""Bound expressions: typed, immutable, evaluated by a method per node.
+
+Two forms of the same tree. The binder and the planner name columns by *id* (`Column`, unique in a
+statement, so a rule may move an expression anywhere). Before execution `plan/resolve.py` turns each
+`Column` into a `Slot`, a position in the input row, or an `OuterSlot`, a value that an enclosing
+query has put into the context. Only resolved expressions can be evaluated.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from minidb.value.sql_types import Row, SqlType, Value
+
+
+class EvaluationContext:
+    """What an expression may see besides its row: one per execution of a statement.
+
+    `parameters` are the statement's bound values, `outer` the values of enclosing queries' columns,
+    `subquery_rows` runs a resolved sub-plan (the executor overrides it).
+    """
+
+    __slots__ = ("now", "outer", "parameters", "settings")
+
+    def __init__(
+        self,
+        parameters: list[Value],
+        settings: dict[str, Any],
+        now: datetime.datetime,
+    ) -> None:
+        self.parameters = parameters
+        self.settings = settings
+        self.now = now  # the transaction's start, aware, UTC
+        self.outer: dict[int, Value] = {}
+
+    def subquery_rows(self, plan: object, limit: int | None) -> list[Row]:
+        """The rows of a resolved sub-plan under the present `outer` values (memoised if uncorrelated)."""
+        raise NotImplementedError
+
+    def sequence_value(self, operation: str, name: str, value: int | None) -> int:
+        """nextval / currval / setval / lastval."""
+        raise NotImplementedError
+
+    def check_cancel(self) -> None:
+        """Raise QueryCanceled if the statement was interrupted or timed out; cheap, but once a batch."""
+        raise NotImplementedError
+
+
+class Expr:
+    """A bound expression of type `type`. Subclasses are frozen dataclasses with slots."""
+
+    __slots__ = ()
+    type: SqlType
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        """The value for this row; None is NULL."""
+        raise NotImplementedError
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        """The values for many rows; nodes override it where that is faster."""
+        evaluate = self.evaluate
+        return [evaluate(row, context) for row in rows]
+
+    def children(self) -> tuple[Expr, ...]:
+        """The operands."""
+        return ()
+
+    def with_children(self, children: tuple[Expr, ...]) -> Expr:
+        """The same node over other operands, in the order of `children()`."""
+        return self
+
+    def is_volatile(self) -> bool:
+        """Whether this node itself (not its operands) may differ from call to call: random(), nextval()."""
+        return False
+
+    def is_stable(self) -> bool:
+        """Whether it is fixed within one statement but not beyond: now(), parameters, settings."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Expr):
+    """A literal, or a folded expression."""
+
+    value: Value
+    type: SqlType
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Expr):
+    """The statement's `index`-th parameter, from 0."""
+
+    index: int
+    type: SqlType
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        return context.parameters[self.index]
+
+    def is_stable(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Expr):
+    """A column of some relation in the statement, by its id. Not evaluable: see `Slot`."""
+
+    id: int
+    name: str
+    type: SqlType
+    relation: str = ""  # the table's alias, for EXPLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Slot(Expr):
+    """Position `index` of the input row: a resolved `Column`."""
+
+    index: int
+    type: SqlType
+    name: str = ""
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        return row[self.index]
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        index = self.index
+        return [row[index] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class OuterSlot(Expr):
+    """A column of an enclosing query, by its id in `context.outer`: a resolved, correlated `Column`."""
+
+    id: int
+    type: SqlType
+    name: str = ""
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        return context.outer[self.id]
+
+
+def transform(expression: Expr, visit: Any) -> Expr:
+    """Rebuild bottom-up: `visit(node)` after its operands; it returns the node or a replacement."""
+    children = expression.children()
+    if children:
+        changed = tuple([transform(child, visit) for child in children])
+        if any(new is not old for new, old in zip(changed, children, strict=True)):
+            expression = expression.with_children(changed)
+    result: Expr = visit(expression)
+    return result
+
+
+def walk(expression: Expr) -> list[Expr]:
+    """The node and all below it, parents first."""
+    found = [expression]
+    for child in expression.children():
+        found.extend(walk(child))
+    return found
