@@ -1,0 +1,1 @@
+"""Runners of test suites: sqllogictest files, golden files, deterministic interleavings."""
