@@ -106,6 +106,9 @@ class View(msgspec.Struct, frozen=True):
     name: str
     query: str
     columns: tuple[str, ...] = ()  # explicit column names, if given
+    depends: tuple[
+        tuple[int, tuple[int, ...]], ...
+    ] = ()  # (relation id, slots or places that the query reads)
 
 
 class Sequence(msgspec.Struct, frozen=True):

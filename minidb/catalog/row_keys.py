@@ -1,0 +1,135 @@
+"""Row <-> key: where a row and its index entries live.
+
+    row           table.storage_id . encoded primary key            (or an 8-byte row id without one)
+    index entry   index.storage_id . encoded key parts [. the row's key]    ->  the row's key
+
+"The row's key" in an entry is the row's storage key without its 4-byte prefix. It ends the entry's own key
+unless the index is unique and no part is NULL: then two rows with equal parts meet at one key, which is how
+uniqueness is found out. The functions here are made once per table and specialised for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from struct import Struct
+from typing import Any
+
+from minidb.catalog.schema import IndexSchema, Table
+from minidb.storage.key_codec import encoder_for
+from minidb.storage.row_codec import RowCodec
+from minidb.value.sql_types import Row, Value
+
+RowKey = Callable[[Row], bytes]
+
+ROW_ID = Struct(">Q")
+STORAGE_ID = Struct(">I")
+PREFIX_LENGTH = 4
+
+
+class TableKeys:
+    """What storing and finding a table's rows needs.
+
+    `row_key` makes the storage key from a stored row, `key_of` from the primary key's values (in the
+    order of `Table.primary_key`); both are None for a table without a primary key.
+    """
+
+    __slots__ = ("codec", "key_of", "prefix", "row_key", "table")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.prefix = STORAGE_ID.pack(table.storage_id)
+        self.codec = RowCodec(table.slot_types, table.slot_missing)
+        self.key_of: Callable[[tuple[Value, ...]], bytes] | None = None
+        self.row_key: RowKey | None = None
+        if table.primary_key:
+            types = tuple([table.slot_types[slot] for slot in table.primary_key])
+            no = (False,) * len(types)
+            self.key_of = _prefixed(self.prefix, encoder_for(types, no, no))
+            self.row_key = _of_slots(table.primary_key, self.key_of)
+
+    def row_id_key(self, row_id: int) -> bytes:
+        """The storage key of a hidden row id."""
+        return self.prefix + ROW_ID.pack(row_id)
+
+
+class IndexKeys:
+    """What storing and finding an index's entries needs."""
+
+    __slots__ = ("encode", "prefix", "schema", "slots", "unique")
+
+    def __init__(self, schema: IndexSchema) -> None:
+        self.schema = schema
+        self.unique = schema.unique
+        self.prefix = STORAGE_ID.pack(schema.storage_id)
+        self.encode = _prefixed(
+            self.prefix,
+            encoder_for(
+                tuple([key.type for key in schema.keys]),
+                tuple([key.descending for key in schema.keys]),
+                tuple([key.nulls_first for key in schema.keys]),
+            ),
+        )
+        slots = [key.slot for key in schema.keys if key.slot is not None]
+        self.slots: tuple[int, ...] | None = tuple(slots) if len(slots) == len(schema.keys) else None
+
+    def entry(self, values: tuple[Value, ...], row_key: bytes) -> bytes:
+        """The entry's key for the parts' values and the row's key (without its prefix)."""
+        if self.unique and None not in values:
+            return self.encode(values)
+        return self.encode(values) + row_key
+
+
+def keys_of(table: Table) -> TableKeys:
+    """The table's `TableKeys`, made once per table version."""
+    found = _table_keys.get(id(table))
+    if found is None or found.table is not table:
+        found = TableKeys(table)
+        if len(_table_keys) >= _LIMIT:
+            _table_keys.clear()
+        _table_keys[id(table)] = found
+    return found
+
+
+def index_keys_of(index: IndexSchema) -> IndexKeys:
+    """The index's `IndexKeys`, made once per table version."""
+    found = _index_keys.get(id(index))
+    if found is None or found.schema is not index:
+        found = IndexKeys(index)
+        if len(_index_keys) >= _LIMIT:
+            _index_keys.clear()
+        _index_keys[id(index)] = found
+    return found
+
+
+# By identity: hashing a whole schema would cost more than making the functions. Entries hold their schema, so
+# an id is not used again while it is in here.
+_table_keys: dict[int, TableKeys] = {}
+_index_keys: dict[int, IndexKeys] = {}
+_LIMIT = 5_000
+
+
+def _prefixed(
+    prefix: bytes, encode: Callable[[tuple[Value, ...]], bytes]
+) -> Callable[[tuple[Value, ...]], bytes]:
+    def key_of(values: tuple[Value, ...]) -> bytes:
+        return prefix + encode(values)
+
+    return key_of
+
+
+def _of_slots(slots: tuple[int, ...], key_of: Callable[[tuple[Value, ...]], bytes]) -> RowKey:
+    values_of = slots_getter(slots)
+
+    def row_key(row: Row) -> bytes:
+        return key_of(values_of(row))
+
+    return row_key
+
+
+def slots_getter(slots: tuple[int, ...]) -> Callable[[Row], tuple[Any, ...]]:
+    """A function that picks these slots of a row, as a tuple."""
+    if len(slots) == 1:
+        slot = slots[0]
+        return lambda row: (row[slot],)
+    return itemgetter(*slots)
