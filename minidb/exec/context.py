@@ -1,0 +1,91 @@
+"""What one execution of a statement knows: its transaction, parameters, limits, and the sub-plans it runs.
+
+A context belongs to one execution. A statement that is run again on a new snapshot gets a new one, since
+results of sub-plans and CTEs are kept here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, Final
+
+from minidb.exec.checkpoint import checkpoint
+from minidb.exec.operator import Operator, SharedRows
+from minidb.exec.subplan import SubPlan
+from minidb.expr.node import EvaluationContext
+from minidb.plan.nodes import Plan, Subquery
+from minidb.txn.interrupt import Interrupt
+from minidb.value.sql_types import Row, Value
+
+DEFAULT_WORK_MEM: Final = 64 << 20  # bytes that one operator may hold before it spills
+
+
+class ExecutionContext(EvaluationContext):
+    """`transaction` is a Transaction, or for a lone SELECT any object with a snapshot's `get` and `batches`.
+
+    interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
+    sequences   nextval / currval / setval / lastval, as `EvaluationContext.sequence_value`
+    """
+
+    __slots__ = (
+        "build",
+        "catalog",
+        "ctes",
+        "interrupt",
+        "sequences",
+        "subplans",
+        "transaction",
+        "unstable_ctes",
+        "work_mem",
+    )
+
+    def __init__(
+        self,
+        transaction: Any,
+        catalog: Any,
+        parameters: list[Value],
+        settings: dict[str, Any],
+        now: datetime.datetime,
+        interrupt: Interrupt | None = None,
+        sequences: Callable[[str, str, int | None], int] | None = None,
+    ) -> None:
+        super().__init__(parameters, settings, now)
+        self.transaction = transaction
+        self.catalog = catalog
+        self.interrupt = interrupt if interrupt is not None else Interrupt()
+        self.sequences = sequences
+        self.work_mem: int = settings.get("work_mem", DEFAULT_WORK_MEM)
+        self.ctes: dict[int, SharedRows] = {}
+        self.unstable_ctes: set[int] = set()  # those whose rows differ from one reset to the next
+        self.subplans: dict[int, SubPlan] = {}
+        self.build: Callable[[Plan, ExecutionContext], Operator] | None = None  # set by exec/build.py
+
+    def check_cancel(self) -> None:
+        """Raise QueryCanceled if the statement was interrupted or timed out."""
+        checkpoint(self.interrupt)
+
+    def subplan(self, subquery: Subquery) -> SubPlan:
+        """The running form of a sub-plan expression, built at its first use."""
+        found = self.subplans.get(id(subquery))
+        if found is None:
+            assert self.build is not None
+            found = self.subplans[id(subquery)] = SubPlan(subquery, self.build(subquery.plan, self), self)
+        return found
+
+    def subquery_rows(self, plan: object, limit: int | None) -> list[Row]:
+        """The rows of a `Subquery` expression's plan under the present outer values."""
+        assert isinstance(plan, Subquery)
+        return self.subplan(plan).rows(limit)
+
+    def sequence_value(self, operation: str, name: str, value: int | None) -> int:
+        """nextval / currval / setval / lastval."""
+        assert self.sequences is not None
+        return self.sequences(operation, name, value)
+
+    def close(self) -> None:
+        """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""
+        for subplan in self.subplans.values():
+            subplan.close()
+        for rows in self.ctes.values():
+            rows.close()
