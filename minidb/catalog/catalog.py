@@ -224,7 +224,7 @@ def _checked(stored: bytes) -> bytes:
 
 def _encode_object(object_: CatalogObject) -> bytes:
     if isinstance(object_, Table):
-        # Values have no type of their own in MessagePack, so those of `slot_missing` go through the row codec,
+        # Values have no type in MessagePack, so those of `slot_missing` go through the row codec,
         # and the columns' copies of them are left out.
         codec = RowCodec(object_.slot_types, object_.slot_missing)
         stored = msgspec.structs.replace(

@@ -108,7 +108,7 @@ class View(msgspec.Struct, frozen=True):
     columns: tuple[str, ...] = ()  # explicit column names, if given
     depends: tuple[
         tuple[int, tuple[int, ...]], ...
-    ] = ()  # (relation id, slots or places that the query reads)
+    ] = ()  # (relation id, slots or places it reads)
 
 
 class Sequence(msgspec.Struct, frozen=True):

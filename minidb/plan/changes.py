@@ -62,7 +62,7 @@ class Change(Plan):
 
 @dataclass(frozen=True, slots=True)
 class Insert(Change):
-    """`source` yields whole stored rows, a column per slot, defaults filled in. RETURNING is over `Target.row`."""
+    """`source` yields whole stored rows, a column per slot, with defaults. RETURNING is over `Target.row`."""
 
     on_conflict: OnConflict | None = None
 

@@ -1,4 +1,4 @@
-"""The statements that define things, and those that steer the session: data for `exec/define.py` and `session/`.
+"""Statements that define things, and those that steer the session: data for `exec/define.py` and `session/`.
 
 The binder does the thinking: it resolves names, chooses constraint names, checks dependencies and hands over
 the schema objects as they shall be. What only the executor can know is left open: a new object's ids are 0.
@@ -261,7 +261,7 @@ class SetSessionCharacteristics(Utility):
 
 @dataclass(frozen=True, slots=True)
 class SetSetting(Utility):
-    """SET [LOCAL] name TO value; value None: RESET, back to the default; name "all" with None: all of them."""
+    """SET [LOCAL] name TO value; value None: RESET to the default; name "all" with None: all of them."""
 
     name: str
     value: str | None

@@ -1,0 +1,44 @@
+"""DELETE: the source yields each row's storage key and its stored values, from which its index entries follow."""
+
+from __future__ import annotations
+
+from minidb.exec.build import build
+from minidb.exec.context import ExecutionContext
+from minidb.exec.foreign_key_actions import ChangeStatement
+from minidb.exec.update import may_repeat, position, stored_row_getter
+from minidb.plan.changes import Delete
+from minidb.value.sql_types import Row
+
+
+def run_delete(plan: Delete, statement: ChangeStatement, context: ExecutionContext) -> tuple[int, list[Row]]:
+    """Remove the rows that the plan's source yields; their number, and RETURNING's rows."""
+    writer = statement.writer(plan.targets[0].table.id)
+    key_place = position(plan.source, plan.key)
+    old_of = stored_row_getter(plan)
+    seen: set[bytes] | None = set() if may_repeat(plan.source) else None
+    source = build(plan.source, context)
+    count = 0
+    returned: list[Row] = []
+    try:
+        while batch := source.next_batch():
+            if seen is not None:
+                batch = _unseen(batch, key_place, seen)
+            for row in batch:
+                writer.delete(row[key_place], old_of(row))
+            count += len(batch)
+            if plan.returning and batch:
+                columns = [expression.evaluate_batch(batch, context) for expression in plan.returning]
+                returned.extend(zip(*columns, strict=True))
+    finally:
+        source.close()
+    return count, returned
+
+
+def _unseen(batch: list[Row], key_place: int, seen: set[bytes]) -> list[Row]:
+    found: list[Row] = []
+    for row in batch:
+        key = row[key_place]
+        if key is not None and key not in seen:
+            seen.add(key)
+            found.append(row)
+    return found

@@ -1,0 +1,101 @@
+"""One index of a table under change: which entry a row has, and how entries come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from minidb.catalog.row_keys import index_keys_of, slots_getter
+from minidb.catalog.schema import Table
+from minidb.exec.constraints import unique_violation
+from minidb.exec.context import ExecutionContext
+from minidb.expr.node import Expr, Slot, walk
+from minidb.plan.changes import TargetIndex
+from minidb.storage.key_codec import fit
+from minidb.value.sql_types import Row, Value
+
+
+class IndexWriter:
+    """Keeps one index in step with its table. `needs` are the slots on which entries depend."""
+
+    __slots__ = ("context", "encode", "needs", "predicate", "schema", "table", "transaction", "unique", "values_of")
+
+    def __init__(self, table: Table, index: TargetIndex, context: ExecutionContext) -> None:
+        keys = index_keys_of(index.schema)
+        self.table = table
+        self.schema = index.schema
+        self.context = context
+        self.transaction = context.transaction
+        self.unique = keys.unique
+        self.encode = keys.encode
+        self.values_of: Callable[[Row], tuple[Value, ...]] = (
+            slots_getter(keys.slots) if keys.slots is not None else _evaluator(index.keys, context)
+        )
+        self.predicate = index.predicate
+        self.needs = needed_slots(index)
+
+    def covers(self, row: Row) -> bool:
+        """Whether the row has an entry: always, but for a partial index."""
+        return self.predicate is None or self.predicate.evaluate(row, self.context) is True
+
+    def unique_key(self, row: Row) -> bytes | None:
+        """The key at which the row would meet an equal one; None if it cannot."""
+        if not self.unique or not self.covers(row):
+            return None
+        values = self.values_of(row)
+        return None if None in values else self.encode(values)
+
+    def entry(self, row: Row, row_key: bytes) -> bytes | None:
+        """The key of the row's entry; `row_key` is the row's storage key without its prefix."""
+        if not self.covers(row):
+            return None
+        values = self.values_of(row)
+        if self.unique and None not in values:
+            return self.encode(values)
+        return fit(self.encode(values) + row_key)
+
+    def insert(self, row: Row, row_key: bytes) -> None:
+        """Add the row's entry; 23505 if an equal one is there."""
+        if self.predicate is not None and self.predicate.evaluate(row, self.context) is not True:
+            return
+        values = self.values_of(row)
+        if self.unique and None not in values:
+            if not self.transaction.insert(self.encode(values), row_key):
+                raise unique_violation(self.table, self.schema, values)
+        else:
+            self.transaction.put_entry(fit(self.encode(values) + row_key), row_key)
+
+    def delete(self, row: Row, row_key: bytes) -> None:
+        """Remove the row's entry."""
+        key = self.entry(row, row_key)
+        if key is not None:
+            self.transaction.delete_entry(key)
+
+    def update(self, old: Row, new: Row, old_key: bytes, new_key: bytes) -> None:
+        """Move the row's entry, if that is different at all."""
+        before = self.entry(old, old_key)
+        after = self.entry(new, new_key)
+        if before == after and old_key == new_key:
+            return
+        if before is not None:
+            self.transaction.delete_entry(before)
+        if after is not None:
+            self.insert(new, new_key)
+
+
+def needed_slots(index: TargetIndex) -> frozenset[int]:
+    """The slots that an index's keys and predicate read."""
+    expressions: list[Expr] = [*index.keys]
+    if index.predicate is not None:
+        expressions.append(index.predicate)
+    found = {node.index for expression in expressions for node in walk(expression) if isinstance(node, Slot)}
+    found.update([key.slot for key in index.schema.keys if key.slot is not None])
+    return frozenset(found)
+
+
+def _evaluator(keys: tuple[Expr, ...], context: ExecutionContext) -> Callable[[Row], tuple[Value, ...]]:
+    functions = [key.evaluate for key in keys]
+
+    def values_of(row: Row) -> tuple[Value, ...]:
+        return tuple([function(row, context) for function in functions])
+
+    return values_of
