@@ -100,7 +100,8 @@ def column_values(expression: Expr, rows: list[Row], context: Any) -> list[Value
 class ProjectOperator(Operator):
     """A row of expressions for each row.
 
-    Under a LIMIT no expression is evaluated for rows that nobody will see: it might fail, or count a sequence.
+    Under a LIMIT no expression is evaluated for rows that nobody will see: it might fail, or draw from a
+    sequence.
     """
 
     __slots__ = ("_context", "_make", "_pending", "_plain", "_source", "_wanted")

@@ -16,7 +16,7 @@ from minidb.plan.nodes import CteScan, Lock, NestedLoop, Plan, Subquery, With
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """`outer`: ids of columns bound outside the plan; `ctes`: ids of the CTEs it scans and does not define."""
+    """`outer`: ids of columns bound outside the plan; `ctes`: ids of CTEs it scans and does not define."""
 
     outer: frozenset[int]
     ctes: frozenset[int]
@@ -79,7 +79,7 @@ _known: dict[int, tuple[Plan, PlanFacts]] = {}
 
 
 def plan_facts(plan: Plan) -> PlanFacts:
-    """The facts of `plan`, remembered by its identity (plans are immutable and live in the statement cache)."""
+    """The facts of `plan`, remembered by its identity: plans are immutable and live in statement caches."""
     found = _known.get(id(plan))
     if found is not None and found[0] is plan:
         return found[1]

@@ -75,8 +75,8 @@ class ScanOperator(Operator):
     """The rows of one table; see the module for the ways to them."""
 
     __slots__ = (
-        "_context", "_decode", "_fetches", "_finder", "_found", "_long_keys", "_make", "_may_be_long", "_plan",
-        "_ranges", "_row_prefix", "_where", "_with_key",
+        "_context", "_decode", "_fetches", "_finder", "_found", "_long_keys", "_make", "_may_be_long",
+        "_plan", "_ranges", "_row_prefix", "_where", "_with_key",
     )  # fmt: skip
 
     def __init__(self, plan: Scan, context: ExecutionContext) -> None:
@@ -116,7 +116,7 @@ class ScanOperator(Operator):
                     keys, stored = self._long_keys.arrange(keys, stored)
                 rows = self._make(stored)
                 if self._with_key:
-                    rows = [row + (key,) for row, key in zip(rows, keys, strict=True)]
+                    rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
             else:
                 rows = self._make(stored)
             if self._where is not None:

@@ -1,8 +1,8 @@
 """ORDER BY: in memory while it fits, else sorted runs in temporary files that are merged; top-N by pruning.
 
     rows -> [ buffer of work_mem ] -> sort -> run 0
-                                   -> sort -> run 1      merge: cut every run's batch at the least last key,
-                                      ...                sort what was cut off (timsort sees the runs), deliver
+                                   -> sort -> run 1      merge: cut every run's block at the least last
+                                      ...                key, sort what was cut off, deliver it
 
 A key that is not a plain column is computed once and carried along as an extra column at the row's end,
 so that merging never evaluates an expression again.
@@ -75,7 +75,7 @@ class SortOperator(Operator):
         return rows
 
     def _top(self, limit: int) -> list[Row]:
-        """The first `limit` rows: keep that many, and of each batch only what sorts before the last of them."""
+        """The first `limit` rows: keep that many, and of each batch only what sorts before the last one."""
         ordering = self._ordering
         rows: list[Row] = []
         keys: list[Value] = []
@@ -154,29 +154,24 @@ def _slices(rows: list[Row]) -> Iterator[list[Row]]:
 
 
 class _RunReader:
-    """The batch of a run that is being merged, with its comparable keys."""
+    """The block of a run that is being merged: its rows from `start` on, with their comparable keys."""
 
-    __slots__ = ("_blocks", "_ordering", "keys", "rows")
+    __slots__ = ("_blocks", "_ordering", "keys", "rows", "start")
 
     def __init__(self, run: SpillFile, ordering: Ordering) -> None:
         self._blocks = run.blocks()
         self._ordering = ordering
         self.rows: list[Row] = []
         self.keys: list[Value] = []
-        self.refill()
+        self.start = 0
 
     def refill(self) -> bool:
         """Go on to the next block if this one is used up; False at the end of the run."""
-        if not self.rows:
+        if self.start >= len(self.rows):
             self.rows = next(self._blocks, [])
             self.keys = self._ordering.comparable(self.rows)
+            self.start = 0
         return bool(self.rows)
-
-    def take(self, count: int) -> tuple[list[Row], list[Value]]:
-        """Remove the first `count` rows."""
-        rows, keys = self.rows[:count], self.keys[:count]
-        self.rows, self.keys = self.rows[count:], self.keys[count:]
-        return rows, keys
 
 
 def merge(runs: list[SpillFile], ordering: Ordering) -> Iterator[list[Row]]:
@@ -196,10 +191,11 @@ def merge(runs: list[SpillFile], ordering: Ordering) -> Iterator[list[Row]]:
         for number, reader in enumerate(readers):
             # the bounding run may go on with keys equal to `bound`: later runs must wait with theirs
             cut = bisect_right if number <= bounding else bisect_left
-            if reader.keys[0] <= bound:
-                found, found_keys = reader.take(cut(reader.keys, bound))
-                rows += found
-                keys += found_keys
+            start, stop = reader.start, cut(reader.keys, bound, reader.start)
+            if start < stop:
+                rows += reader.rows[start:stop]
+                keys += reader.keys[start:stop]
+                reader.start = stop
         if len(readers) == 1:
             yield rows
             continue

@@ -4,50 +4,25 @@
     RowBuffer   batches in memory up to a budget, then in a SpillFile: read by batch number
 
 The file has no name (it is unlinked at once) and vanishes with the last reference. A block is a MessagePack
-list of rows; the columns' SQL types say how to read it back, since MessagePack alone knows no numeric or uuid.
+list of rows; the columns' SQL types say how to read it back, as MessagePack alone knows no numeric or uuid.
 """
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import os
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
 import msgspec
 
 from minidb.errors import DiskFull
+from minidb.storage.row_codec import PYTHON_TYPES
 from minidb.value.interval import Interval
-from minidb.value.sql_types import Kind, Row, SqlType
+from minidb.value.sql_types import Row, SqlType
 
 BLOCK_ROWS: Final = 1024
-
-_PYTHON_TYPES: Final[dict[Kind, Any]] = {
-    Kind.BOOLEAN: bool,
-    Kind.SMALLINT: int,
-    Kind.INTEGER: int,
-    Kind.BIGINT: int,
-    Kind.REAL: float,
-    Kind.DOUBLE: float,
-    Kind.NUMERIC: decimal.Decimal,
-    Kind.TEXT: str,
-    Kind.VARCHAR: str,
-    Kind.CHAR: str,
-    Kind.BYTEA: bytes,
-    Kind.DATE: datetime.date,
-    Kind.TIME: datetime.time,
-    Kind.TIMESTAMP: datetime.datetime,
-    Kind.TIMESTAMPTZ: datetime.datetime,
-    Kind.INTERVAL: Interval,
-    Kind.UUID: uuid.UUID,
-    Kind.JSON: str,
-    Kind.JSONB: str,
-    Kind.UNKNOWN: str,
-}
 
 
 def _encode_interval(value: Any) -> Any:
@@ -83,7 +58,7 @@ class SpillFile:
     __slots__ = ("_blocks", "_decoder", "_encoder", "_end", "_file", "rows")
 
     def __init__(self, types: Sequence[SqlType]) -> None:
-        row_type = tuple[tuple([_PYTHON_TYPES[type_.kind] | None for type_ in types])]  # type: ignore[misc]
+        row_type = tuple[tuple([PYTHON_TYPES[type_.kind] | None for type_ in types])]  # type: ignore[misc]
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_encode_interval)
         self._decoder: msgspec.msgpack.Decoder[list[Row]] = msgspec.msgpack.Decoder(
             list[row_type] if types else list[tuple[()]],  # type: ignore[valid-type]
