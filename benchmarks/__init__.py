@@ -1,0 +1,1 @@
+"""Benchmarks: the same work on minidb and on sqlite3, interleaved in one run, as ratios."""

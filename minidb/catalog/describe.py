@@ -1,0 +1,71 @@
+"""A catalog's tables, and one table's definition, as lines of text for people."""
+
+from __future__ import annotations
+
+from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import IndexSchema, Sequence, Table, View
+from minidb.errors import ProgrammingError
+
+
+def describe(catalog: Catalog, name: str | None) -> list[str]:
+    """Everything there is, a line each; or one object in full. 42P01 if there is none of that name."""
+    if name is None:
+        lines = [f"{_kind(object_):<10}{object_.name}" for object_ in catalog.objects()]
+        return lines or ["no tables"]
+    found = catalog.relation(name)
+    if found is None:
+        raise ProgrammingError(f'relation "{name}" does not exist', sqlstate="42P01")
+    if isinstance(found, Table):
+        return _table(catalog, found)
+    if isinstance(found, View):
+        return [f"view {found.name}", f"  {found.query}"]
+    return [
+        f"sequence {found.name}",
+        f"  start {found.start}, increment {found.increment}, from {found.minimum} to {found.maximum}",
+    ]
+
+
+def _kind(object_: Table | View | Sequence) -> str:
+    return "table" if isinstance(object_, Table) else "view" if isinstance(object_, View) else "sequence"
+
+
+def _table(catalog: Catalog, table: Table) -> list[str]:
+    lines = [f"table {table.name}"]
+    width = max([len(column.name) for column in table.columns], default=0)
+    for column in table.columns:
+        parts = [f"  {column.name:<{width}}  {column.type}"]
+        if not column.nullable:
+            parts.append("not null")
+        if column.identity is not None:
+            parts.append(f"generated {column.identity} as identity")
+        elif column.generated is not None:
+            parts.append(f"generated always as ({column.generated}) stored")
+        elif column.default is not None:
+            parts.append(f"default {column.default}")
+        lines.append(" ".join(parts))
+    names = {column.slot: column.name for column in table.columns}
+    if table.primary_key:
+        keys = ", ".join([names[slot] for slot in table.primary_key])
+        lines.append(f"primary key {table.primary_key_name} ({keys})")
+    for index in table.indexes:
+        lines.append(_index(index, names))
+    for check in table.checks:
+        lines.append(f"check {check.name} ({check.expression})")
+    for key in table.foreign_keys:
+        target = catalog.table_by_id(key.target_table)
+        target_names = {column.slot: column.name for column in target.columns}
+        lines.append(
+            f"foreign key {key.name} ({', '.join([names[slot] for slot in key.slots])}) references "
+            f"{target.name} ({', '.join([target_names[slot] for slot in key.target_slots])})"
+        )
+    return lines
+
+
+def _index(index: IndexSchema, names: dict[int, str]) -> str:
+    keys = []
+    for key in index.keys:
+        text = names[key.slot] if key.slot is not None else f"({key.expression})"
+        keys.append(text + (" desc" if key.descending else "") + (" nulls first" if key.nulls_first else ""))
+    kind = "unique index" if index.unique else "index"
+    where = f" where {index.predicate}" if index.predicate is not None else ""
+    return f"{kind} {index.name} ({', '.join(keys)}){where}"

@@ -1,0 +1,208 @@
+"""PEP 249's Connection: a session on a database, with transactions.
+
+Without `autocommit` the first statement opens a transaction that `commit()` or `rollback()` ends, as PEP 249
+has it; with it each statement is a transaction of its own, and `BEGIN` opens a longer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+import minidb.errors as errors
+from minidb.driver.cursor import Cursor, Parameters, RowFactory
+from minidb.driver.transaction_block import TransactionBlock
+from minidb.errors import InterfaceError
+from minidb.catalog.describe import describe
+from minidb.session.database import open_database
+from minidb.session.session import Session
+
+
+class Connection:
+    """Made by `minidb.connect`. One thread at a time; `interrupt` and `is_waiting` may come from any."""
+
+    Warning = errors.Warning
+    Error = errors.Error
+    InterfaceError = errors.InterfaceError
+    DatabaseError = errors.DatabaseError
+    DataError = errors.DataError
+    OperationalError = errors.OperationalError
+    IntegrityError = errors.IntegrityError
+    InternalError = errors.InternalError
+    ProgrammingError = errors.ProgrammingError
+    NotSupportedError = errors.NotSupportedError
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._closed = False
+        self.row_factory: RowFactory | None = None
+
+    def cursor(self) -> Cursor:
+        """A new cursor. Cursors of one connection share its transaction."""
+        self._check_open()
+        return Cursor(self, self._session, self.row_factory)
+
+    def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
+        """A new cursor that has run the statement."""
+        self._check_open()
+        return Cursor(self, self._session, self.row_factory).execute(operation, parameters)
+
+    def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Cursor:
+        """A new cursor that has run the statement for each set of parameters."""
+        return self.cursor().executemany(operation, seq_of_parameters)
+
+    def executescript(self, script: str) -> Cursor:
+        """A new cursor that has run several statements, separated by semicolons."""
+        return self.cursor().executescript(script)
+
+    # --- transactions -----------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """End the transaction, if one is open; when this returns, it is durable."""
+        self._check_open()
+        self._session.commit()
+
+    def rollback(self) -> None:
+        """Undo the transaction, if one is open."""
+        self._check_open()
+        self._session.rollback()
+
+    def transaction(
+        self,
+        *,
+        isolation_level: str | None = None,
+        read_only: bool | None = None,
+        retry: bool | int = False,
+    ) -> TransactionBlock:
+        """A transaction as a `with` block, a decorator, or (`.run(function)`) a runner that can retry.
+
+        A block inside of a block is a savepoint. `retry` (True: 10 attempts; or a number of attempts) applies
+        to `run` and to the decorator: on 40001 and 40P01 the function runs again after a jittered,
+        exponentially growing pause. A `with` block's body cannot be run again: there, `retry` is refused.
+        """
+        self._check_open()
+        return TransactionBlock(self._session, isolation_level, read_only, retry)
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement commits by itself. Cannot be changed inside of a transaction."""
+        return self._session.autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        self._check_open()
+        self._session.set_autocommit(value)
+
+    @property
+    def isolation_level(self) -> str:
+        """The level of transactions to come: `read committed`, `repeatable read`."""
+        return str(self._session.settings["default_transaction_isolation"])
+
+    @isolation_level.setter
+    def isolation_level(self, value: str) -> None:
+        self._check_open()
+        self._session.set("default_transaction_isolation", value)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open (also a failed one)."""
+        return self._session.in_transaction
+
+    @property
+    def in_failed_transaction(self) -> bool:
+        """Whether the open transaction has failed and accepts only ROLLBACK."""
+        return self._session.failed
+
+    def describe(self, name: str | None = None) -> list[str]:
+        """The tables, views and sequences, a line each; or one table's definition. For people to read."""
+        self._check_open()
+        return describe(self._session.visible_catalog(), name)
+
+    # --- from other threads -----------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Stop the running statement, from another thread or a signal handler: it fails with 57014."""
+        self._session.interrupt()
+
+    def is_waiting(self) -> bool:
+        """Whether the running statement is waiting for a lock at this moment."""
+        return self._session.is_waiting()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Roll back what is open and give up the session; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Commit, or roll back on an exception, then close (as psycopg does)."""
+        if self._closed:
+            return
+        try:
+            if kind is None:
+                self.commit()
+            else:
+                self.rollback()
+        finally:
+            self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InterfaceError("the connection is closed")
+
+
+def connect(
+    path: str,
+    *,
+    autocommit: bool = False,
+    isolation_level: str | None = None,
+    read_only: bool = False,
+    **settings: Any,
+) -> Connection:
+    """Open a database, creating it if it does not exist.
+
+    path             a directory, by convention `name.db`; `:memory:` for a private, temporary one;
+                     `:memory:name` for a temporary one that connections of this process share
+    autocommit       each statement its own transaction
+    isolation_level  `read committed` (default) or `repeatable read`
+    read_only        transactions of this connection may not write
+    settings         session settings as in SET: `lock_timeout="2s"`, `synchronous_commit=False`, ...
+
+    Errors: OperationalError if it is in use by another process or cannot be opened, DataCorrupted if damaged.
+    """
+    if not isinstance(path, str):
+        path = getattr(path, "__fspath__", lambda: None)()
+        if not isinstance(path, str):
+            raise InterfaceError("connect() takes a path, or ':memory:'", sqlstate="22023")
+    session = Session(open_database(path), autocommit)
+    try:
+        if isolation_level is not None:
+            session.set("default_transaction_isolation", isolation_level)
+        if read_only:
+            session.set("default_transaction_read_only", "on")
+        for name, value in settings.items():
+            session.set(name, str(value).lower() if isinstance(value, bool) else str(value))
+    except BaseException:
+        session.close()
+        raise
+    return Connection(session)

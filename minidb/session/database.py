@@ -1,0 +1,95 @@
+"""An open database: one store, one catalog cache, one cache of prepared statements, shared by its sessions.
+
+A path is opened once per process and counted: the last session to leave closes it. A second process is
+refused by the store's owner file.
+
+The cached catalog and the snapshots that sessions take are published in this order, under the commit mutex:
+first the new catalog (its version is the commit that makes it valid), then the commit. So a session that
+takes its snapshot first and then looks at `catalog` sees either the snapshot's own catalog, or a later one,
+which it tells by the version.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from minidb.catalog import catalog as catalogs
+from minidb.catalog.catalog import Catalog
+from minidb.session.prepared import Prepared
+from minidb.storage.store import Store, StoreOptions
+from minidb.txn.database import TransactionalStore
+from minidb.txn.isolation import IsolationLevel
+from minidb.txn.transaction import Transaction
+
+PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
+
+_open: dict[str, Database] = {}
+_open_lock = threading.Lock()
+
+
+class Database:
+    """See the module. `prepared` maps a text (or a text and its parameters' types) to its statement."""
+
+    def __init__(self, key: str | None, store: Store) -> None:
+        self.key = key  # in the registry of open databases; None for a private one
+        self.store = store
+        self.transactions = TransactionalStore(store)
+        self.prepared: dict[Any, Prepared] = {}
+        self.sessions = 0
+        self.catalog: Catalog = self._load()
+        self._previous: Catalog | None = None
+
+    def _load(self) -> Catalog:
+        transaction = self.transactions.begin(IsolationLevel.REPEATABLE_READ, read_only=True)
+        try:
+            return catalogs.load(transaction)
+        finally:
+            transaction.rollback()
+
+    def publish_catalog(self, transaction: Transaction, commit_id: int) -> None:
+        """Called under the commit mutex, before a DDL transaction's commit becomes visible."""
+        self._previous = self.catalog
+        self.catalog = catalogs.load_committing(transaction, commit_id)
+        self.prepared.clear()
+
+    def predecessor(self, catalog: Catalog) -> Catalog | None:
+        """The catalog that held until `catalog` was published, if that is the newest."""
+        return self._previous if catalog is self.catalog else None
+
+    def remember(self, key: Any, prepared: Prepared) -> None:
+        """Keep a prepared statement for others."""
+        if len(self.prepared) >= PREPARED_LIMIT:
+            self.prepared.clear()
+        self.prepared[key] = prepared
+
+    def release(self) -> None:
+        """A session has ended; the last one closes the store."""
+        with _open_lock:
+            self.sessions -= 1
+            if self.sessions > 0:
+                return
+            if self.key is not None:
+                del _open[self.key]
+            self.store.close()
+
+
+def open_database(path: str) -> Database:
+    """The database at `path`, opened if this process has not done so yet; counts one more session."""
+    private = path == ":memory:"
+    in_memory = path.startswith(":memory:")
+    key = None if private else path if in_memory else os.path.realpath(path)
+    with _open_lock:
+        database = _open.get(key) if key is not None else None
+        if database is None:
+            store = Store.open(None if in_memory else path, StoreOptions())
+            try:
+                database = Database(key, store)
+            except BaseException:
+                store.close()
+                raise
+            if key is not None:
+                _open[key] = database
+        database.sessions += 1
+        return database

@@ -1,0 +1,80 @@
+"""From text to a prepared statement: bind, optimize, resolve, and pick the fast form if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from minidb.catalog.catalog import Catalog
+from minidb.exec.fast_change import compile_bulk_change, compile_change
+from minidb.exec.fast_query import compile_query
+from minidb.plan.changes import Change
+from minidb.plan.definitions import CreateTable, Definition, Utility
+from minidb.plan.nodes import Lock, Plan, With
+from minidb.plan.optimize import optimize
+from minidb.plan.resolve import resolve
+from minidb.plan.traverse import walk_plan
+from minidb.session.prepared import Prepared, row_converter
+from minidb.sql.bind import bind
+from minidb.sql.parse import ParsedStatement
+from minidb.value.python_values import OUTPUT_CONVERTERS
+from minidb.value.sql_types import SqlType
+
+
+def prepare(
+    parsed: ParsedStatement,
+    catalog: Catalog,
+    parameter_types: Sequence[SqlType],
+    settings: Mapping[str, Any],
+) -> Prepared:
+    """The statement, ready to run under `catalog`."""
+    bound = bind(parsed, catalog, parameter_types, settings)
+    statement = bound.plan
+    locks_rows = False
+    columns = bound.columns if bound.columns else None
+    if isinstance(statement, Plan):
+        locks_rows = any(isinstance(node, Lock | Change) for node in walk_plan(statement))
+        statement = resolve(optimize(statement))
+    elif isinstance(statement, CreateTable) and statement.source is not None:
+        statement = prepare_source(statement)
+    prepared = Prepared(
+        parsed.text,
+        statement,
+        catalog,
+        tuple(bound.parameter_types),
+        tuple(parsed.parameters),
+        columns,
+        row_converter(columns, OUTPUT_CONVERTERS) if columns else None,
+        _tag(statement),
+        locks_rows,
+    )
+    if all(name is None for name in parsed.parameters):
+        _add_fast_forms(prepared)
+    return prepared
+
+
+def prepare_source(statement: CreateTable) -> CreateTable:
+    """CREATE TABLE AS with its query optimized and resolved."""
+    from dataclasses import replace
+
+    assert statement.source is not None
+    return replace(statement, source=resolve(optimize(statement.source)))
+
+
+def _add_fast_forms(prepared: Prepared) -> None:
+    statement = prepared.statement
+    if isinstance(statement, Change):
+        prepared.fast_change = compile_change(statement)
+        prepared.bulk_change = compile_bulk_change(statement)
+    elif isinstance(statement, Plan) and not prepared.locks_rows:
+        prepared.fast_query = compile_query(statement)
+
+
+def _tag(statement: Plan | Definition | Utility) -> str:
+    if isinstance(statement, With):
+        return _tag(statement.body)
+    if isinstance(statement, Change):
+        return type(statement).__name__.upper()
+    if isinstance(statement, Definition):
+        return statement.tag
+    return "SELECT"

@@ -1,0 +1,82 @@
+"""A prepared statement: text that has been parsed, bound, optimized and resolved against one catalog.
+
+Prepared statements are immutable and shared by all sessions of a database. One is valid while its `catalog`
+is the catalog of the transaction that runs it (compared by identity: DDL replaces the object).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minidb.catalog.catalog import Catalog
+from minidb.plan.changes import Change
+from minidb.plan.definitions import Definition, Utility
+from minidb.plan.nodes import Plan
+from minidb.session.result import Columns, Converter
+from minidb.value.sql_types import Row, SqlType
+
+FastQuery = Callable[[Any, Sequence[Any]], Any]  # (reader, parameters) -> list[Row] | NotImplemented
+FastChange = Callable[[Any, Sequence[Any]], Any]  # (transaction, parameters) -> int | NotImplemented
+BulkChange = Callable[[Any, Sequence[Sequence[Any]]], Any]  # the same for many parameter rows
+
+
+class Prepared:
+    """See the module. `statement` is resolved; the `fast_*` forms exist for the simplest shapes only."""
+
+    __slots__ = (
+        "bulk_change",
+        "catalog",
+        "columns",
+        "convert",
+        "fast_change",
+        "fast_query",
+        "locks_rows",
+        "names",
+        "parameter_types",
+        "statement",
+        "tag",
+        "text",
+    )
+
+    def __init__(
+        self,
+        text: str,
+        statement: Plan | Change | Definition | Utility,
+        catalog: Catalog,
+        parameter_types: tuple[SqlType, ...],
+        names: tuple[str | None, ...],
+        columns: Columns | None,
+        convert: Converter | None,
+        tag: str,
+        locks_rows: bool,
+    ) -> None:
+        self.text = text
+        self.statement = statement
+        self.catalog = catalog
+        self.parameter_types = parameter_types
+        self.names = names  # of the parameters, None for positional ones
+        self.columns = columns
+        self.convert = convert
+        self.tag = tag
+        self.locks_rows = locks_rows  # a query that locks or writes: it cannot run on a bare snapshot
+        self.fast_query: FastQuery | None = None
+        self.fast_change: FastChange | None = None
+        self.bulk_change: BulkChange | None = None
+
+
+def row_converter(columns: Columns, converters: dict[Any, Callable[[Any], Any]]) -> Converter | None:
+    """A function that turns a row's internal values into Python's, or None where nothing differs."""
+    wanted = [converters.get(type_.kind) for _, type_ in columns]
+    if not any(wanted):
+        return None
+
+    def convert(row: Row) -> Row:
+        return tuple(
+            [
+                value if function is None or value is None else function(value)
+                for value, function in zip(row, wanted, strict=True)
+            ]
+        )
+
+    return convert

@@ -1,0 +1,94 @@
+"""What a statement yields: a stream of row batches, or a count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from minidb.errors import InternalError
+from minidb.value.sql_types import Row, SqlType
+
+Columns = tuple[tuple[str, SqlType], ...]
+Converter = Callable[[Row], Row]
+
+
+class RowSource(Protocol):
+    """Anything that yields batches: the executor's operators."""
+
+    def next_batch(self) -> list[Row]:
+        """More rows; an empty list is the end."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+class Result:
+    """The outcome of one statement.
+
+    columns  None for statements without a result set
+    rowcount rows affected, or -1 while a query still streams
+    tag      PostgreSQL's command tag: `SELECT`, `INSERT 0 3`, `CREATE TABLE`
+    convert  internal values to Python's for the driver, or None if they are the same
+    """
+
+    __slots__ = ("_buffer", "_error", "_source", "columns", "convert", "rowcount", "tag")
+
+    def __init__(
+        self,
+        tag: str,
+        columns: Columns | None = None,
+        rows: list[Row] | None = None,
+        source: RowSource | None = None,
+        rowcount: int = -1,
+        convert: Converter | None = None,
+    ) -> None:
+        self.tag = tag
+        self.columns = columns
+        self.rowcount = rowcount
+        self.convert = convert
+        self._buffer: list[Row] = rows or []
+        self._source = source
+        self._error: str | None = None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether more rows may still have to be computed."""
+        return self._source is not None
+
+    def next_batch(self) -> list[Row]:
+        """More rows, as internal values; an empty list is the end."""
+        if self._buffer:
+            rows, self._buffer = self._buffer, []
+            return rows
+        if self._source is None:
+            if self._error is not None:
+                raise InternalError(self._error, sqlstate="24000")
+            return []
+        try:
+            rows = self._source.next_batch()
+        except BaseException:
+            self.close()
+            raise
+        if not rows:
+            self.close()
+        return rows
+
+    def materialise(self) -> None:
+        """Compute the rest now: the transaction is about to change under the stream."""
+        rows = self._buffer
+        self._buffer = []
+        while batch := self.next_batch():
+            rows.extend(batch)
+        self._buffer = rows
+
+    def invalidate(self, reason: str) -> None:
+        """The stream's transaction is gone: fetching more is an error."""
+        if self._source is not None:
+            self.close()
+            self._error = reason
+
+    def close(self) -> None:
+        """Release the operators; idempotent."""
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()

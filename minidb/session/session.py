@@ -1,0 +1,380 @@
+"""A session: one client's transaction, settings and statements.
+
+    text -> prepared (cache) -> run in the open transaction, an implicit one, or on a bare snapshot
+
+A failed statement is undone to its own start. In a transaction that was begun, the transaction is then
+aborted until ROLLBACK (25P02). Under READ COMMITTED a statement that meets a row changed since its snapshot
+is undone (its locks stay), takes a new snapshot and runs again.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from minidb.catalog.catalog import Catalog
+from minidb.errors import Error, InFailedTransaction, ProgrammingError
+from minidb.exec.context import ExecutionContext
+from minidb.exec.run import run_change, run_definition, run_query
+from minidb.plan.changes import Change
+from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
+from minidb.plan.nodes import Plan
+from minidb.plan.optimize import optimize
+from minidb.plan.resolve import resolve
+from minidb.session import shape, utility
+from minidb.session.parameters import bind_values, signature_of
+from minidb.session.prepare import prepare
+from minidb.session.prepared import Prepared
+from minidb.session.result import Columns, Result
+from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
+from minidb.sql.parse import ParsedStatement, parse
+from minidb.txn.control import StatementRestart
+from minidb.txn.transaction import Transaction
+from minidb.value.python_values import to_internal
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Session(SessionState):
+    """See the module. Used by one thread at a time, but for `interrupt` and `is_waiting`."""
+
+    # --- hot paths: None means "take the general path" --------------------------------------------
+
+    def run_fast_query(self, prepared: Prepared, parameters: Any) -> list[Any] | None:
+        """The rows of a prepared fast query, or None."""
+        fast = prepared.fast_query
+        transaction = self.transaction
+        assert fast is not None
+        if transaction is None:
+            if not self.autocommit:
+                return None
+            reader = self.database.store.durable
+            catalog = self.database.catalog
+            if prepared.catalog is not catalog or catalog.version > reader.commit_id or self.closed:
+                return None
+            rows = fast(reader, parameters)
+        else:
+            if self.failed:
+                return None
+            transaction.new_statement()
+            if transaction.catalog_changed or prepared.catalog is not self.database.catalog:
+                return None
+            if prepared.catalog.version > transaction.snapshot.commit_id:
+                return None
+            try:
+                rows = fast(transaction, parameters)
+            except BaseException:
+                self._fail(transaction, None)
+                raise
+        return None if rows is NotImplemented else rows
+
+    def run_fast_change(self, prepared: Prepared, parameters: Any) -> int | None:
+        """The row count of a prepared fast change inside of an open transaction, or None."""
+        fast = prepared.fast_change
+        transaction = self.transaction
+        assert fast is not None
+        if transaction is None or self.failed or self._open_results or self.settings["statement_timeout"]:
+            return None
+        transaction.new_statement()
+        if transaction.catalog_changed or prepared.catalog is not self.database.catalog:
+            return None
+        if prepared.catalog.version > transaction.snapshot.commit_id:
+            return None
+        start = transaction.savepoint()
+        try:
+            count = fast(transaction, parameters)
+        except StatementRestart:
+            transaction.rollback_to(start)
+            return None
+        except BaseException:
+            self._fail(transaction, start)
+            raise
+        return None if count is NotImplemented else count
+
+    # --- statements -------------------------------------------------------------------------------
+
+    def execute(self, text: str, parameters: Parameters = ()) -> Result:
+        """Run one statement."""
+        self.interruption.clear()
+        with self._statement():
+            lifted = shape.lift(text) if not parameters else None
+            if lifted is not None:
+                prepared = self._prepared_shape(lifted[0], lifted[1])
+                if prepared is not None:
+                    return self._run(prepared, lifted[1], lifted[0])
+            prepared = self._prepare(text, parameters)
+            return self._run(prepared, parameters, text)
+
+    def execute_script(self, script: str) -> Iterator[Result]:
+        """Run the statements of a script one by one, each when the caller asks for its result."""
+        self.interruption.clear()
+        with self._statement():
+            statements = parse(script)
+        for parsed in statements:
+            with self._statement():
+                prepared = self._prepare_parsed(parsed, ())
+                result = self._run(prepared, (), parsed)
+            yield result
+
+    def execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
+        """Run a statement for each set of parameters; all or nothing if no transaction is open."""
+        self.interruption.clear()
+        with self._statement():
+            implicit = self.transaction is None
+            if implicit:
+                self.begin()
+            try:
+                count = self._execute_many(text, rows)
+            except BaseException:
+                if implicit and self.autocommit:
+                    self.rollback()
+                raise
+            if implicit and self.autocommit:
+                self.commit()
+            return count
+
+    def _execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
+        if not isinstance(rows, list):
+            rows = list(rows)
+        if not rows:
+            return 0
+        total = 0
+        start = 0
+        prepared = self._prepare(text, rows[0])
+        if prepared.bulk_change is not None and prepared.catalog is self.catalog and not self.failed:
+            total, start = self._bulk(prepared, rows)
+        for parameters in rows[start:]:
+            prepared = self._prepare(text, parameters)
+            result = self._run(prepared, parameters, text)
+            if result.columns is not None:
+                result.close()
+                if not isinstance(prepared.statement, Change):
+                    raise ProgrammingError("executemany() takes only statements that change rows")
+            total += max(result.rowcount, 0)
+        return total
+
+    def _bulk(self, prepared: Prepared, rows: list[Any]) -> tuple[int, int]:
+        """(rows changed, parameter rows used): all at C speed, or none where the fast form declines."""
+        transaction = self.transaction
+        assert transaction is not None and prepared.bulk_change is not None
+        self._settle_results()
+        start = transaction.savepoint()
+        try:
+            count = prepared.bulk_change(transaction, rows)
+        except StatementRestart:
+            transaction.rollback_to(start)
+            transaction.new_statement()
+            return 0, 0
+        except BaseException:
+            self._fail(transaction, start)
+            raise
+        if count is NotImplemented:
+            transaction.rollback_to(start)
+            return 0, 0
+        return count, len(rows)
+
+    # --- for utility statements -------------------------------------------------------------------
+
+    def run_text(self, text: str) -> Result:
+        """Run one more statement inside of the present one."""
+        return self._run(self._prepare(text, ()), (), text)
+
+    def run_plan(self, plan: Plan, values: list[Any]) -> int:
+        """Run a resolved plan to its end; the number of rows."""
+        with self.implicit_transaction() as transaction:
+            context = self._context(transaction, self.catalog, values)
+            if isinstance(plan, Change):
+                self._settle_results()
+                return run_change(plan, context)[0]
+            result = Result("SELECT", (), None, run_query(plan, context))
+            count = 0
+            while batch := result.next_batch():
+                count += len(batch)
+            return count
+
+    def stream_plan(self, plan: Plan, columns: Columns) -> Result:
+        """The rows of a bound query; a transaction is open."""
+        assert self.transaction is not None
+        context = self._context(self.transaction, self.catalog, [])
+        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
+
+    def retry_from(self, start: Any) -> None:
+        """Undo a failed part of the present statement, which goes on."""
+        transaction = self.transaction
+        assert transaction is not None
+        transaction.rollback_to(start)
+        self.failed = False
+
+    # --- preparing --------------------------------------------------------------------------------
+
+    def _prepare(self, text: str, parameters: Parameters) -> Prepared:
+        catalog = self._current_catalog()
+        signature = signature_of(parameters)
+        found = self._cached((text, signature), catalog)
+        if found is None:
+            statements = parse(text)
+            if len(statements) != 1:
+                raise ProgrammingError(
+                    "cannot insert multiple commands into a prepared statement"
+                    if statements
+                    else "the text holds no statement",
+                    sqlstate="42601",
+                    hint="executescript() runs several statements." if statements else None,
+                )
+            found = self._prepare_parsed(statements[0], parameters)
+            self._remember((text, signature), text, found)
+        return found
+
+    def _prepare_parsed(self, parsed: ParsedStatement, parameters: Parameters) -> Prepared:
+        if self.failed and not parsed.ends_transaction:
+            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+        values = bind_values(tuple(parsed.parameters), parameters)
+        types = signature_of(values)
+        return prepare(parsed, self._current_catalog(), types, self.settings)
+
+    def _prepared_shape(self, text: str, values: list[Any]) -> Prepared | None:
+        """A shape's statement; None if it cannot be prepared as one (the text itself will say why)."""
+        try:
+            prepared = self._prepare(text, values)
+        except Error:
+            return None
+        return prepared if isinstance(prepared.statement, Plan) else None
+
+    def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
+        cache = self._private if catalog is not self.database.catalog else self.prepared
+        found = cache.get(key)
+        return found if found is not None and found.catalog is catalog else None
+
+    def _remember(self, key: Any, text: str, prepared: Prepared) -> None:
+        if prepared.catalog is self.database.catalog:
+            self.database.remember(key, prepared)
+            if prepared.fast_query is not None or prepared.fast_change is not None:
+                self.database.remember(text, prepared)
+        else:
+            self._private[key] = prepared
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def _run(self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement) -> Result:
+        statement = prepared.statement
+        if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
+            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+        values = self._values(prepared, parameters)
+        if isinstance(statement, Utility):
+            return utility.run(self, statement, values)
+        if self.transaction is None and not self.autocommit:
+            self.begin()
+        if self.transaction is None:
+            return self._run_autocommit(prepared, values, parameters, again)
+        return self._run_in_transaction(prepared, values, parameters, again)
+
+    def _values(self, prepared: Prepared, parameters: Parameters) -> list[Any]:
+        values = bind_values(prepared.names, parameters)
+        types = prepared.parameter_types
+        return [
+            None if value is None else to_internal(value, type_)
+            for value, type_ in zip(values, types, strict=True)
+        ]
+
+    def _run_autocommit(
+        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    ) -> Result:
+        statement = prepared.statement
+        if isinstance(statement, Plan) and not isinstance(statement, Change) and not prepared.locks_rows:
+            reader = self.database.store.durable
+            if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
+                context = self._context(reader, prepared.catalog, values)
+                return self._stream(prepared, statement, context)
+        self.begin()
+        transaction = self.transaction
+        assert transaction is not None
+        try:
+            result = self._run_in_transaction(prepared, values, parameters, again)
+            result.materialise()
+            self.commit()
+        except BaseException:
+            if self.transaction is transaction:
+                self.rollback()
+            raise
+        return result
+
+    def _run_in_transaction(
+        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    ) -> Result:
+        transaction = self.transaction
+        assert transaction is not None
+        while True:
+            catalog = self._current_catalog()
+            if prepared.catalog is not catalog:
+                prepared = self._prepare_again(again, parameters)
+            start = transaction.savepoint()
+            try:
+                return self._run_statement(prepared, transaction, values, catalog)
+            except StatementRestart:
+                transaction.rollback_to(start)
+            except BaseException:
+                self._fail(transaction, start)
+                raise
+
+    def _prepare_again(self, again: str | ParsedStatement, parameters: Parameters) -> Prepared:
+        if isinstance(again, str):
+            return self._prepare(again, parameters)
+        return self._prepare_parsed(again, parameters)
+
+    def _run_statement(
+        self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
+    ) -> Result:
+        statement = prepared.statement
+        if isinstance(statement, Definition):
+            self._settle_results()
+            context = self._context(transaction, catalog, values)
+            tag = run_definition(statement, context)
+            if transaction.catalog_changed:
+                self.catalog_has_changed()
+            return Result(tag, rowcount=-1)
+        assert isinstance(statement, Plan)
+        if isinstance(statement, Change):
+            self._settle_results()
+            context = self._context(transaction, catalog, values)
+            count, rows = run_change(statement, context)
+            tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
+            return Result(
+                tag, prepared.columns, rows if prepared.columns else None, None, count, prepared.convert
+            )
+        if transaction.changed() or prepared.locks_rows:
+            # The stream would read what later statements write: it is bounded by the next change.
+            self._settle_results()
+            result = self._stream(prepared, statement, self._context(transaction, catalog, values))
+            if prepared.locks_rows:
+                result.materialise()
+            else:
+                self._open_results.append(result)
+            return result
+        reader = transaction.reader()
+        return self._stream(prepared, statement, self._context(reader, catalog, values))
+
+    def _stream(self, prepared: Prepared, plan: Plan, context: ExecutionContext) -> Result:
+        operator = run_query(plan, context)
+        return Result("SELECT", prepared.columns, None, operator, -1, prepared.convert)
+
+    def _context(self, reader: Any, catalog: Catalog, values: list[Any]) -> ExecutionContext:
+        transaction = self.transaction
+        now = transaction.started_at if transaction is not None else datetime.datetime.now(datetime.UTC)
+        return ExecutionContext(
+            reader,
+            catalog,
+            values,
+            self.settings,
+            now,
+            self.interruption,
+            session=self,
+        )
+
+    @contextmanager
+    def _statement(self) -> Iterator[None]:
+        timeout = self.settings["statement_timeout"]
+        self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
+        yield

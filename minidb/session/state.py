@@ -1,0 +1,314 @@
+"""A session's state: its transaction, savepoints, settings and open results.
+
+A transaction that was begun and met an error is `failed`: it accepts nothing but its end, or a rollback to a
+savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by ROLLBACK, SET LOCAL by any end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from minidb.catalog import catalog as catalogs
+from minidb.catalog.catalog import Catalog
+from minidb.errors import InFailedTransaction, InternalError, NotSupportedError
+from minidb.plan.nodes import Plan
+from minidb.session import settings as settings_
+from minidb.session.database import Database
+from minidb.session.prepared import Prepared
+from minidb.session.result import Result
+from minidb.txn.interrupt import Interrupt
+from minidb.txn.isolation import IsolationLevel
+from minidb.txn.transaction import Transaction
+
+IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
+
+
+class SessionState:
+    """See the module. `Session` adds the running of statements."""
+
+    def __init__(self, database: Database, autocommit: bool) -> None:
+        self.database = database
+        self.autocommit = autocommit
+        self.settings: dict[str, Any] = settings_.defaults()
+        self.transaction: Transaction | None = None
+        self.failed = False  # the open transaction accepts only its end
+        self.closed = False
+        self.prepared = database.prepared  # by text: what the cursor's hot path looks up
+        self.interruption = Interrupt()
+        self.catalog: Catalog = database.catalog  # of the open transaction's present statement
+        self._private: dict[Any, Prepared] = {}  # prepared under uncommitted DDL
+        self._savepoints: list[tuple[str, Any]] = []
+        self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
+        self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
+        self._open_results: list[Result] = []
+
+    def run_plan(self, plan: Plan, values: list[Any]) -> int:
+        """Run a resolved plan to its end; the number of rows."""
+        raise NotImplementedError
+
+    # --- transactions -----------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self.transaction is not None
+
+    @property
+    def savepoint_count(self) -> int:
+        """How many savepoints are open."""
+        return len(self._savepoints)
+
+    def begin(self, level: str | None = None, read_only: bool | None = None) -> None:
+        """Open a transaction with these characteristics, or the session's defaults."""
+        if self.transaction is not None:
+            raise InternalError("there is already a transaction in progress", sqlstate="25001")
+        settings = self.settings
+        transaction = self.database.transactions.begin(
+            IsolationLevel.named(level or settings["default_transaction_isolation"]),
+            read_only=settings["default_transaction_read_only"] if read_only is None else read_only,
+            interrupt=self.interruption,
+        )
+        transaction.lock_timeout_ms = settings["lock_timeout"]
+        transaction.synchronous_commit = settings["synchronous_commit"]
+        self.transaction = transaction
+        self.catalog = self._catalog_of(transaction)
+
+    def commit(self) -> bool:
+        """Commit the open transaction; False if it had failed and was rolled back instead."""
+        transaction = self.transaction
+        if transaction is None:
+            return True
+        if self.failed:
+            self.rollback()
+            return False
+        if transaction.catalog_changed:
+            transaction.on_commit = self.database.publish_catalog
+        try:
+            transaction.commit()
+        except BaseException:
+            self._end(self._settings_before)
+            raise
+        self._end(self._settings_after)
+        return True
+
+    def rollback(self) -> None:
+        """Undo the open transaction."""
+        transaction = self.transaction
+        if transaction is None:
+            return
+        self._invalidate_results("the query's transaction was rolled back")
+        try:
+            transaction.rollback()
+        finally:
+            self._end(self._settings_before)
+
+    def _end(self, settings: dict[str, Any] | None) -> None:
+        self.transaction = None
+        self.failed = False
+        if self._open_results:
+            self._open_results.clear()
+        if self._savepoints:
+            self._savepoints.clear()
+        if self._private:
+            self._private.clear()
+        if settings is not None:
+            self.settings = settings
+            self._settings_before = self._settings_after = None
+
+    def _fail(self, transaction: Transaction, start: Any) -> None:
+        """Undo the failed statement; the transaction accepts nothing more but its end."""
+        if transaction is self.transaction:
+            if start is not None:
+                transaction.rollback_to(start)
+            self._invalidate_results("the query's transaction has failed")
+            self.failed = True
+
+    @contextmanager
+    def implicit_transaction(self) -> Iterator[Transaction]:
+        """The open transaction; or, in autocommit mode, one for this statement only."""
+        own = self.transaction is None
+        if own:
+            self.begin()
+        transaction = self.transaction
+        assert transaction is not None
+        start = transaction.savepoint()
+        try:
+            yield transaction
+        except BaseException:
+            if own and self.autocommit:
+                self.rollback()
+            else:
+                self._fail(transaction, start)
+            raise
+        if own and self.autocommit:
+            self.commit()
+
+    def set_transaction(self, level: str | None, read_only: bool | None, deferrable: bool | None) -> None:
+        """SET TRANSACTION: before the first query, except that read-only may be switched on at any time."""
+        if deferrable:
+            raise NotSupportedError("DEFERRABLE transactions are not supported")
+        transaction = self.transaction
+        if transaction is None:
+            if self.autocommit:
+                return  # PostgreSQL: a warning, and no effect outside of a transaction block
+            self.begin(level, read_only)
+            return
+        if level is not None and level != transaction.level.value:
+            if transaction.used:
+                raise InternalError(
+                    "SET TRANSACTION ISOLATION LEVEL must be called before any query", sqlstate="25001"
+                )
+            wanted = transaction.read_only if read_only is None else read_only
+            transaction.rollback()
+            self.transaction = None
+            self.begin(level, wanted)
+        elif read_only is not None and read_only != transaction.read_only:
+            if not read_only and transaction.used:
+                raise InternalError(
+                    "transaction read-write mode must be set before any query", sqlstate="25001"
+                )
+            transaction.read_only = read_only
+
+    # --- savepoints -------------------------------------------------------------------------------
+
+    def savepoint(self, name: str) -> None:
+        """SAVEPOINT name."""
+        transaction = self._require_transaction("SAVEPOINT")
+        if self.failed:
+            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+        self._savepoints.append((name, transaction.savepoint()))
+
+    def rollback_to(self, name: str) -> None:
+        """ROLLBACK TO name: also revives a failed transaction."""
+        transaction = self._require_transaction("ROLLBACK TO SAVEPOINT")
+        position = self._find_savepoint(name)
+        self._invalidate_results("the query's transaction was rolled back to a savepoint")
+        start = self._savepoints[position][1]
+        del self._savepoints[position + 1 :]
+        transaction.rollback_to(start)
+        self.failed = False
+        self.catalog_has_changed()
+
+    def release(self, name: str) -> None:
+        """RELEASE name."""
+        self._require_transaction("RELEASE SAVEPOINT")
+        if self.failed:
+            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+        del self._savepoints[self._find_savepoint(name) :]
+
+    def _find_savepoint(self, name: str) -> int:
+        for position in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[position][0] == name:
+                return position
+        self.failed = True
+        raise InternalError(f'savepoint "{name}" does not exist', sqlstate="3B001")
+
+    def _require_transaction(self, statement: str) -> Transaction:
+        if self.transaction is None and not self.autocommit:
+            self.begin()
+        if self.transaction is None:
+            raise InternalError(f"{statement} can only be used in transaction blocks", sqlstate="25P01")
+        return self.transaction
+
+    # --- the catalog ------------------------------------------------------------------------------
+
+    def _current_catalog(self) -> Catalog:
+        """What names mean to the next statement; takes its snapshot."""
+        transaction = self.transaction
+        if transaction is None:
+            return self.database.catalog
+        if not self.failed:
+            transaction.new_statement()
+            if not transaction.catalog_changed:
+                self.catalog = self._catalog_of(transaction)
+        return self.catalog
+
+    def _catalog_of(self, transaction: Transaction) -> Catalog:
+        """The catalog that the transaction's snapshot holds; usually the newest."""
+        newest = self.database.catalog
+        snapshot = transaction.snapshot.commit_id
+        if newest.version <= snapshot:
+            return newest
+        own = self.catalog
+        # Committed versions count up, so `own` is still the snapshot's if the newest is its successor.
+        if 0 <= own.version <= snapshot and self.database.predecessor(newest) is own:
+            return own
+        return catalogs.load(transaction)
+
+    def visible_catalog(self) -> Catalog:
+        """The schema objects that a statement run now would see."""
+        return self._current_catalog()
+
+    def catalog_has_changed(self) -> None:
+        """The transaction's own DDL (or its undoing) has changed what names mean."""
+        transaction = self.transaction
+        self._private.clear()
+        if transaction is not None:
+            self.catalog = (
+                catalogs.load(transaction) if transaction.catalog_changed else self._catalog_of(transaction)
+            )
+
+    # --- open results -----------------------------------------------------------------------------
+
+    def _settle_results(self) -> None:
+        """Finish streams that read the transaction's own writes, before these change."""
+        if self._open_results:
+            for result in self._open_results:
+                result.materialise()
+            self._open_results.clear()
+
+    def _invalidate_results(self, reason: str) -> None:
+        for result in self._open_results:
+            result.invalidate(reason)
+        self._open_results.clear()
+
+    # --- settings, life ---------------------------------------------------------------------------
+
+    def set_autocommit(self, value: bool) -> None:
+        """Change the mode between transactions."""
+        if self.transaction is not None:
+            raise InternalError("autocommit cannot be changed inside a transaction", sqlstate="25001")
+        self.autocommit = value
+
+    def set(self, name: str, text: str | None, local: bool = False) -> None:
+        """SET [LOCAL] name = text; None is the default."""
+        key, value = settings_.parse(name, text)
+        self._change_settings({key: value}, local)
+
+    def reset_all(self) -> None:
+        """RESET ALL."""
+        self._change_settings(settings_.defaults(), False)
+
+    def _change_settings(self, changed: dict[str, Any], local: bool) -> None:
+        transaction = self.transaction
+        if transaction is None:
+            if not local:  # PostgreSQL: SET LOCAL outside of a transaction has no effect
+                self.settings = {**self.settings, **changed}
+            return
+        if self._settings_before is None:
+            self._settings_before = self._settings_after = self.settings
+        self.settings = {**self.settings, **changed}
+        if not local and self._settings_after is not None:
+            self._settings_after = {**self._settings_after, **changed}
+        transaction.lock_timeout_ms = self.settings["lock_timeout"]
+        transaction.synchronous_commit = self.settings["synchronous_commit"]
+
+    def interrupt(self) -> None:
+        """Stop the running statement, from any thread."""
+        self.interruption.request()
+
+    def is_waiting(self) -> bool:
+        """Whether the running statement waits for a lock, asked from any thread."""
+        transaction = self.transaction
+        return transaction is not None and transaction.waiting is not None
+
+    def close(self) -> None:
+        """Roll back and leave the database; idempotent."""
+        if not self.closed:
+            self.closed = True
+            try:
+                self.rollback()
+            finally:
+                self.database.release()
