@@ -1,0 +1,97 @@
+"""What binding one statement needs everywhere: the catalog, parameter types, fresh column ids, CTEs.
+
+`bind_query` and `bind_change` come in as functions, so that expressions (which hold queries) and queries
+(which hold expressions) need not import each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from minidb.catalog.catalog import Catalog
+from minidb.expr.node import Column, Parameter
+from minidb.plan.nodes import Plan
+from minidb.sql.scope import Scope
+from minidb.value.sql_types import UNKNOWN, SqlType
+
+QueryBinder = Callable[["Binder", exp.Expression, "Scope | None"], "BoundQuery"]
+ChangeBinder = Callable[["Binder", exp.Expression, "Scope | None"], "BoundQuery"]
+
+
+@dataclass(slots=True)
+class BoundQuery:
+    """A plan with its output names, and the enclosing columns it uses (its correlation)."""
+
+    plan: Plan
+    names: tuple[str, ...]
+    free: dict[int, Column]
+
+
+@dataclass(slots=True)
+class CommonTable:
+    """A WITH item that can be scanned: its id in the plan, output names and types."""
+
+    id: int
+    name: str
+    names: tuple[str, ...]
+    types: tuple[SqlType, ...]
+    recursive: bool = False  # being defined just now: only its own step may scan it
+    references: int = 0
+    returns: bool = True  # a change without RETURNING has nothing to scan
+
+
+class Binder:
+    """The state of binding one statement."""
+
+    __slots__ = (
+        "bind_change",
+        "bind_query",
+        "catalog",
+        "common_tables",
+        "next_cte",
+        "next_id",
+        "parameter_types",
+        "settings",
+        "views",
+    )
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        parameter_types: Sequence[SqlType],
+        settings: Mapping[str, Any],
+        bind_query: QueryBinder,
+        bind_change: ChangeBinder | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self.parameter_types: list[SqlType] = list(parameter_types)
+        self.settings = settings
+        self.bind_query = bind_query
+        self.bind_change = bind_change
+        self.common_tables: list[CommonTable] = []
+        self.next_id = 1
+        self.next_cte = 1
+        self.views: list[str] = []  # those being expanded
+
+    def new_column(self, name: str, type: SqlType, relation: str = "") -> Column:
+        """A column with an id of its own."""
+        column = Column(self.next_id, name, type, relation)
+        self.next_id += 1
+        return column
+
+    def parameter(self, number: int) -> Parameter:
+        """Parameter `$number`."""
+        types = self.parameter_types
+        types.extend([UNKNOWN] * (number - len(types)))
+        return Parameter(number - 1, types[number - 1])
+
+    def common_table(self, name: str) -> CommonTable | None:
+        """The innermost WITH item of that name."""
+        for table in reversed(self.common_tables):
+            if table.name == name:
+                return table
+        return None

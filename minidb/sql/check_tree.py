@@ -1,0 +1,113 @@
+"""Refuses what a sqlglot tree holds and the binder does not read; nothing in a statement is ignored.
+
+For each class of node that the binder understands, the arguments it reads are listed. Another argument
+that is set is a clause that is not supported, and is named. Classes that are not listed here are met, and
+refused, by the binder itself. INSERT, UPDATE, DELETE and definitions are checked where they are bound.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.tokens import Token, TokenType
+
+from minidb.errors import NotSupportedError
+from minidb.sql.names import position_of
+from minidb.sql.tokens import MARK, near, unmarked
+
+_QUERY: Final = frozenset({"with_", "order", "limit", "offset", "locks"})
+
+_READ: Final[dict[type[exp.Expression], frozenset[str]]] = {
+    exp.Select: _QUERY
+    | {"kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "laterals"},
+    exp.Subquery: _QUERY | {"this", "alias", "joins"},
+    exp.Union: _QUERY | {"this", "expression", "distinct"},
+    exp.Intersect: _QUERY | {"this", "expression", "distinct"},
+    exp.Except: _QUERY | {"this", "expression", "distinct"},
+    exp.Values: frozenset({"expressions", "alias", "order", "limit", "offset", "with_"}),
+    exp.Table: frozenset({"this", "alias", "db", "catalog", "joins", "only", "ordinality"}),
+    exp.TableAlias: frozenset({"this", "columns"}),
+    exp.Join: frozenset({"this", "on", "side", "kind", "using", "method"}),
+    exp.Lateral: frozenset({"this", "alias", "ordinality"}),
+    exp.With: frozenset({"expressions", "recursive"}),
+    exp.CTE: frozenset({"this", "alias", "materialized"}),
+    exp.Order: frozenset({"this", "expressions"}),
+    exp.Ordered: frozenset({"this", "desc", "nulls_first"}),
+    exp.Limit: frozenset({"expression", "limit_options"}),
+    exp.Fetch: frozenset({"direction", "count", "limit_options"}),
+    exp.LimitOptions: frozenset({"rows", "with_ties"}),
+    exp.Offset: frozenset({"expression"}),
+    exp.Lock: frozenset({"update", "expressions", "wait", "key"}),
+    exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup"}),
+    exp.Distinct: frozenset({"expressions", "on"}),
+    exp.Star: frozenset(),
+    exp.Column: frozenset({"this", "table", "db", "catalog"}),
+    exp.Cast: frozenset({"this", "to"}),
+    exp.Case: frozenset({"this", "ifs", "default"}),
+    exp.If: frozenset({"this", "true", "false"}),
+    exp.In: frozenset({"this", "expressions", "query", "field"}),
+    exp.Between: frozenset({"this", "low", "high", "symmetric"}),
+    exp.Substring: frozenset({"this", "start", "length"}),
+    exp.Trim: frozenset({"this", "expression", "position"}),
+    exp.StrPosition: frozenset({"this", "substr"}),
+}
+
+_CLAUSES: Final = {
+    "windows": "the WINDOW clause is",
+    "sample": "TABLESAMPLE is",
+    "into": "SELECT INTO is",
+    "search": "SEARCH is",
+    "cycle": "CYCLE is",
+    "hint": "hints are",
+    "catalog": "cross-database references are",
+    "percent": "FETCH ... PERCENT is",
+    "rows_from": "ROWS FROM is",
+}
+
+
+def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
+    """Fail with 0A000 at the first argument that nobody reads; take the marks off function names."""
+    offsets = 0
+    for node in tree.walk():
+        arguments = node.args
+        if isinstance(node, exp.Identifier):
+            if node.this.startswith(MARK):
+                node.set("this", unmarked(node.this))
+            continue
+        if isinstance(node, exp.Anonymous):
+            if isinstance(node.this, str):
+                node.set("this", unmarked(node.this))
+            continue
+        read = _READ.get(type(node))
+        if read is None:
+            continue
+        for name, value in arguments.items():
+            if value and name not in read:
+                what = _CLAUSES.get(name, f"the clause {name.rstrip('_').upper()} is")
+                raise NotSupportedError(f"{what} not supported", position=position_of(node))
+        if isinstance(node, exp.Select) and arguments.get("kind"):
+            raise NotSupportedError(f"SELECT AS {arguments['kind']} is not supported")
+        if isinstance(node, exp.Offset):
+            offsets += 1
+    if offsets:
+        _check_offsets(offsets, text, tokens)
+
+
+def _check_offsets(offsets: int, text: str, tokens: list[Token]) -> None:
+    """MySQL's LIMIT offset, count reads as an OFFSET that was never written."""
+    written = [token for token in tokens if token.token_type is TokenType.OFFSET]
+    if len(written) >= offsets:
+        return
+    after_limit = False
+    depth = 0
+    for token in tokens:
+        if token.token_type is TokenType.LIMIT:
+            after_limit, depth = True, 0
+        elif token.token_type is TokenType.L_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.R_PAREN:
+            depth -= 1
+            after_limit = after_limit and depth >= 0
+        elif token.token_type is TokenType.COMMA and after_limit and depth == 0:
+            raise near(text, token)

@@ -1,0 +1,166 @@
+"""SQL text to statements: sqlglot's trees for queries, changes and definitions, own data for the rest.
+
+    text -> tokens.statements -> first word -> sqlglot -> check_tree     SELECT, INSERT, CREATE ...
+                                            -> utility                   BEGIN, SET, EXPLAIN, COPY ...
+
+Trees are sqlglot's stock classes. sqlglot accepts more than PostgreSQL does and drops what it does not
+understand here and there; `check_tree` refuses what the binder would not look at.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.dialects.postgres import Postgres
+from sqlglot.errors import ErrorLevel, ParseError
+from sqlglot.tokens import Token, TokenType
+
+from minidb.errors import NotSupportedError, SyntaxError_
+from minidb.plan.definitions import Utility
+from minidb.sql.check_tree import check_tree
+from minidb.sql.tokens import Statement, near, statements
+from minidb.sql.utility import (
+    UNSUPPORTED_COMMANDS,
+    UTILITY_PARSERS,
+    TokenReader,
+    UnboundUtility,
+)
+
+Tree = exp.Expression | Utility | UnboundUtility
+
+_DIALECT: Final = Postgres()
+_QUERIES: Final = frozenset({"select", "values", "table", "with", "("})
+_CHANGES: Final = frozenset({"insert", "update", "delete"})
+_DEFINITIONS: Final = frozenset({"create", "alter", "drop", "truncate"})
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """One statement: its tree, where it stands in the text, and its parameters.
+
+    `kind` is select, insert, update, delete, create, alter, drop, truncate, or a utility's first word.
+    `tokens` are for statements whose details sqlglot's tree does not keep. Positions in errors and in
+    `node.meta['start']` count from the beginning of the whole text, of which `text` is a part.
+    """
+
+    tree: Tree
+    text: str
+    offset: int
+    kind: str
+    parameters: tuple[str | None, ...]
+    tokens: tuple[Token, ...]
+    source: str
+
+
+def parse(text: str) -> list[ParsedStatement]:
+    """The statements of a script, in order."""
+    return [_parse_statement(text, statement) for statement in statements(text)]
+
+
+def parse_query(text: str) -> exp.Expression:
+    """The tree of a stored query: a view's."""
+    found = parse(text)
+    assert len(found) == 1 and isinstance(found[0].tree, exp.Expression)
+    return found[0].tree
+
+
+def parse_expression(text: str) -> exp.Expression:
+    """The tree of a stored expression: a default, a check, an index key."""
+    tree = parse_query("SELECT " + text)
+    assert isinstance(tree, exp.Select) and len(tree.expressions) == 1
+    expression: exp.Expression = tree.expressions[0]
+    return expression.this if isinstance(expression, exp.Alias) else expression
+
+
+def _parse_statement(text: str, statement: Statement) -> ParsedStatement:
+    tokens = statement.tokens
+    first = text[tokens[0].start : tokens[0].end + 1].lower().split()[0]
+    tree: Tree
+    if first in UTILITY_PARSERS:
+        reader = TokenReader(text, tokens)
+        tree = UTILITY_PARSERS[first](reader)
+        reader.expect_end()
+        kind = first
+    elif first in _QUERIES or first in _CHANGES or first in _DEFINITIONS:
+        tree = parse_tree(text, tokens)
+        kind = first if first in _CHANGES or first in _DEFINITIONS else _query_kind(tree)
+    elif first in UNSUPPORTED_COMMANDS:
+        raise NotSupportedError(f"{first.upper()} is not supported", position=tokens[0].start + 1)
+    else:
+        raise near(text, tokens[0])
+    begin, end = tokens[0].start, tokens[-1].end + 1
+    return ParsedStatement(
+        tree, text[begin:end], begin, kind, tuple(statement.parameters), tuple(tokens), text
+    )
+
+
+def _query_kind(tree: exp.Expression) -> str:
+    if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
+        return str(tree.key)
+    return "select"
+
+
+def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:
+    """sqlglot's tree of these tokens, checked."""
+    tree = _sqlglot(text, tokens)
+    check_tree(tree, text, tokens)
+    return tree
+
+
+def _sqlglot(text: str, tokens: list[Token]) -> exp.Expression:
+    parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE)
+    try:
+        trees = parser.parse(tokens, text)
+    except ParseError as error:
+        raise _syntax_error(text, tokens, error) from None
+    except RecursionError:
+        raise SyntaxError_("stack depth limit exceeded", sqlstate="54001") from None
+    except (AttributeError, TypeError, ValueError, IndexError, KeyError):
+        raise SyntaxError_("syntax error", position=tokens[0].start + 1) from None  # sqlglot lost its way
+    tree = trees[0] if trees else None
+    if not isinstance(tree, exp.Expression):
+        raise near(text, tokens[0])
+    return tree
+
+
+def _syntax_error(text: str, tokens: list[Token], error: ParseError) -> SyntaxError_:
+    """PostgreSQL's wording: the first token that cannot stand where it stands."""
+    place = error.errors[0] if error.errors else {}
+    token = _token_at(tokens, place.get("line"), place.get("col"))
+    if token is None:
+        return near(text, tokens[0])
+    if token is tokens[-1] and _fails_at_end(text, tokens):
+        return near(text[: token.end + 1], None)
+    return near(text, token)
+
+
+def _token_at(tokens: list[Token], line: int | None, column: int | None) -> Token | None:
+    for token in tokens:
+        if token.line == line and token.col == column:
+            return token
+    return None
+
+
+def _fails_at_end(text: str, tokens: list[Token]) -> bool:
+    """Whether one more token would move the error: then the statement only ended too early."""
+    last = tokens[-1]
+    extra = Token(TokenType.VAR, "x", last.line + 1, 1, last.end + 2, last.end + 2)
+    try:
+        _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse([*tokens, extra], text)
+    except ParseError as error:
+        place = error.errors[0] if error.errors else {}
+        return bool(place.get("line") == extra.line)
+    return True
+
+
+class _QuietFallback(logging.Filter):
+    """sqlglot warns when it gives up on a statement; here that is an error with a message of its own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Falling back to parsing as a 'Command'" not in record.getMessage()
+
+
+logging.getLogger("sqlglot").addFilter(_QuietFallback())
