@@ -1,4 +1,4 @@
-"""The relational operators as frozen dataclasses: what the binder emits, the rules rewrite, the executor runs.
+"""The relational operators as frozen dataclasses: the binder emits, the rules rewrite, the executor runs them.
 
 Every relation has output `columns`: `Column` expressions with ids that are unique in the statement. An
 expression refers to a column by id, so a rule can move it without renumbering; a column that no input of
@@ -72,8 +72,23 @@ Access = FullScan | KeyLookup | KeyRange
 
 
 @dataclass(frozen=True, slots=True)
+class ScanIndex:
+    """An index with expressions or a predicate, bound over the columns of the `Scan` that may use it."""
+
+    schema: IndexSchema
+    keys: tuple[Expr, ...]
+    predicate: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
 class Scan(Plan):
     """Rows of a stored table: `columns[i]` is stored slot `slots[i]`; `where` is tested inside.
+
+    Once resolved, `where` is over the *stored row*: its `Slot`s are stored slots, so that rows are tested
+    before they are projected and may be tested by what they don't deliver.
+
+    `indexes` are the table's indexes that have an expression or a predicate, bound; the planner knows
+    such an index by them only (those over plain columns it finds in `table`).
 
     `key`, if asked for, is the row's storage key (bytes): one more output column, the last, for
     UPDATE, DELETE and row locks. It is part of `columns` (as the last) and has no entry in `slots`.
@@ -87,6 +102,7 @@ class Scan(Plan):
     where: Expr | None = None
     reverse: bool = False
     key: Column | None = None
+    indexes: tuple[ScanIndex, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +265,18 @@ class Join(Plan):
     @property
     def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
         return _joined(self.kind, self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class MultiJoin(Plan):
+    """Inner joins whose order is not chosen yet: exists only between two rules of the optimizer."""
+
+    relations: tuple[Plan, ...]
+    conjuncts: tuple[Expr, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
+        return tuple([column for relation in self.relations for column in relation.columns])
 
 
 @dataclass(frozen=True, slots=True)
