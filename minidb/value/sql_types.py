@@ -54,7 +54,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SqlType:
-    """A kind with its modifiers: `length` of VARCHAR and CHAR, `precision` and `scale` of NUMERIC."""
+    """A kind with its modifiers: `length` of VARCHAR and CHAR, `precision` and `scale` of NUMERIC.
+
+    Times, timestamps and intervals may have a `precision` too: the digits kept of a second.
+    """
 
     kind: Kind
     length: int | None = None
@@ -66,7 +69,10 @@ class SqlType:
         if self.length is not None:
             return f"{self.kind.value}({self.length})"
         if self.precision is not None:
-            return f"{self.kind.value}({self.precision},{self.scale or 0})"
+            if self.kind is Kind.NUMERIC:
+                return f"{self.kind.value}({self.precision},{self.scale or 0})"
+            first, space, rest = self.kind.value.partition(" ")
+            return f"{first}({self.precision}){space}{rest}"
         return self.kind.value
 
 
