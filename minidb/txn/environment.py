@@ -1,0 +1,49 @@
+"""What all transactions of one database share: the store, the locks, the commit path, counters of rows.
+
+`TransactionalStore` (database.py) is one, and begins transactions in it; a `Transaction` only needs to know
+this much of it, which keeps imports pointing one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from minidb.storage.store import Store
+from minidb.txn.commit import Committer
+from minidb.txn.lock_table import LockTable
+from minidb.txn.row_ids import RowIds
+from minidb.txn.state import LockTarget, TransactionState
+
+ROW_LOCK_LIMIT: Final = 100_000  # row locks, past which a transaction locks whole storage ids instead
+
+
+class Environment:
+    """One database's shared parts. `describe` and `definition_key` are the catalog's to set."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.active: dict[int, TransactionState] = {}  # every transaction that has not ended, by id
+        self.locks = LockTable(self.active, self.describe)
+        self.committer = Committer(store)
+        self.row_ids = RowIds(store)
+        self.row_lock_limit = ROW_LOCK_LIMIT
+        self.catalog_commit = 0  # no commit after this one changed the catalog
+        # Names a locked object for people: a key, or a table by its id.
+        self.describe_target: Callable[[LockTarget], str] = describe_plainly
+        # The catalog key that changes whenever the table's definition does.
+        self.definition_key: Callable[[int], bytes] | None = None
+
+    def describe(self, target: LockTarget) -> str:
+        """`row (1) of table accounts`, as far as anybody told how to say so."""
+        return self.describe_target(target)
+
+
+def describe_plainly(target: LockTarget) -> str:
+    """Numbers and bytes, where no catalog gives names."""
+    if isinstance(target, int):
+        return f"table {target}"
+    storage_id = int.from_bytes(target[:4], "big")
+    if len(target) == 4:
+        return f"all keys of storage {storage_id}"
+    return f"key {target[4:].hex()} of storage {storage_id}"

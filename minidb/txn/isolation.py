@@ -1,0 +1,33 @@
+"""The isolation levels by PostgreSQL's names."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from minidb.errors import NotSupportedError, ProgrammingError
+
+
+class IsolationLevel(Enum):
+    """READ UNCOMMITTED is a name for READ COMMITTED: nobody ever reads what is not committed."""
+
+    READ_UNCOMMITTED = "read uncommitted"
+    READ_COMMITTED = "read committed"
+    REPEATABLE_READ = "repeatable read"
+    SERIALIZABLE = "serializable"
+
+    @staticmethod
+    def named(name: str) -> IsolationLevel:
+        """The level of that SQL name, in any case and spacing."""
+        wanted = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+        for level in IsolationLevel:
+            if level.value == wanted:
+                return level
+        raise ProgrammingError(f'invalid isolation level "{name}"', sqlstate="22023")
+
+
+def refuse_serializable() -> NotSupportedError:
+    """What asking for SERIALIZABLE gets, rather than something weaker under its name."""
+    return NotSupportedError(
+        "isolation level SERIALIZABLE is not supported",
+        hint="REPEATABLE READ (snapshot isolation) is the strongest level there is.",
+    )
