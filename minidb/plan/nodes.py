@@ -1,4 +1,4 @@
-"""The relational operators as frozen dataclasses: the binder emits, the rules rewrite, the executor runs them.
+"""The relational operators as frozen dataclasses, shared by the binder, the rules and the executor.
 
 Every relation has output `columns`: `Column` expressions with ids that are unique in the statement. An
 expression refers to a column by id, so a rule can move it without renumbering; a column that no input of
@@ -83,9 +83,6 @@ class ScanIndex:
 @dataclass(frozen=True, slots=True)
 class Scan(Plan):
     """Rows of a stored table: `columns[i]` is stored slot `slots[i]`; `where` is tested inside.
-
-    Once resolved, `where` is over the *stored row*: its `Slot`s are stored slots, so that rows are tested
-    before they are projected and may be tested by what they don't deliver.
 
     `indexes` are the table's indexes that have an expression or a predicate, bound; the planner knows
     such an index by them only (those over plain columns it finds in `table`).

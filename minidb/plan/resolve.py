@@ -8,8 +8,8 @@ anew for each row binds those of its own columns that are in there: a `Subquery`
 `NestedLoop` as its `bindings`; the rest is left to what encloses *it*. So rules may move
 expressions between a query and its sub-plans and need not keep lists of what is correlated.
 
-One rewrite happens here because it needs positions: the `where` of a `Scan` is resolved to stored slots,
-so a projection of plain columns above a scan becomes the scan's own.
+One rewrite happens here, where nobody refers to the columns in between any more: a projection of plain
+columns above a scan becomes the scan's own, if that delivers all that its `where` needs.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from minidb.plan.nodes import (
     With,
 )
 from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.traverse import column_ids
 
 Positions = dict[int, int]  # column id -> position in the row
 
@@ -186,7 +187,7 @@ class _Resolver:
                 raise AssertionError(f"{type(plan).__name__} cannot be executed")
 
     def scan(self, scan: Scan) -> Scan:
-        """Keys and bounds see no row of this scan; `where` sees the stored row."""
+        """Keys and bounds see no row of this scan; `where` sees its output row."""
         access = scan.access
         match access:
             case KeyLookup(index, keys):
@@ -200,28 +201,27 @@ class _Resolver:
                 )
         where = scan.where
         if where is not None:
-            stored = {column.id: slot for column, slot in zip(scan.columns, scan.slots, strict=False)}
-            where = self.expression(where, stored)
+            where = self.expression(where, _positions(scan.columns))
         return Scan(scan.table, scan.alias, scan.columns, scan.slots, access, where, scan.reverse, scan.key)
 
     def projected_scan(self, project: Project, scan: Scan) -> Scan | None:
-        """The scan delivering the projection itself, if that is of plain columns."""
+        """The scan delivering the projection itself, if it can."""
         slot_of = {column.id: slot for column, slot in zip(scan.columns, scan.slots, strict=True)}
-        slots: list[int] = []
+        old: list[Column] = []
         for expression in project.expressions:
-            slot = slot_of.get(expression.id) if isinstance(expression, Column) else None
-            if slot is None:
+            if type(expression) is not Column or expression.id not in slot_of:
                 return None
-            slots.append(slot)
-        resolved = self.scan(scan)
+            old.append(expression)
+        if scan.where is not None:
+            delivered = {column.id for column in old}
+            if not (column_ids(scan.where) & slot_of.keys()) <= delivered:
+                return None
+        slots = tuple([slot_of[column.id] for column in old])
+        resolved = self.scan(
+            Scan(scan.table, scan.alias, tuple(old), slots, scan.access, scan.where, scan.reverse)
+        )
         return Scan(
-            scan.table,
-            scan.alias,
-            project.columns,
-            tuple(slots),
-            resolved.access,
-            resolved.where,
-            scan.reverse,
+            scan.table, scan.alias, project.columns, slots, resolved.access, resolved.where, scan.reverse
         )
 
     def call(self, call: AggregateCall, row: Positions) -> AggregateCall:

@@ -199,7 +199,7 @@ def _change_expressions(plan: Change) -> list[Expr]:
 
 
 def map_expressions(plan: Plan, visit: ExprFunction) -> Plan:
-    """The same node with the expressions that `expressions` lists replaced, but for plain lists of columns."""
+    """The same node with the expressions that `expressions` lists replaced (plain lists of columns stay)."""
     match plan:
         case Scan():
             return _map_scan(plan, visit)
