@@ -1,10 +1,14 @@
-"""A catalog's tables, and one table's definition, as lines of text for people."""
+"""What the catalog knows, for people: its tables, one table's definition, the name of a locked object."""
 
 from __future__ import annotations
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import IndexSchema, Sequence, Table, View
-from minidb.errors import ProgrammingError
+from minidb.errors import DataCorrupted, ProgrammingError
+from minidb.storage.key_decode import decode_key, storage_id_of
+from minidb.txn.environment import describe_plainly
+from minidb.value.sql_types import BIGINT, SqlType
+from minidb.value.text import to_text
 
 
 def describe(catalog: Catalog, name: str | None) -> list[str]:
@@ -69,3 +73,34 @@ def _index(index: IndexSchema, names: dict[int, str]) -> str:
     kind = "unique index" if index.unique else "index"
     where = f" where {index.predicate}" if index.predicate is not None else ""
     return f"{kind} {index.name} ({', '.join(keys)}){where}"
+
+
+def describe_target(catalog: Catalog, target: bytes | int) -> str:
+    """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
+    if isinstance(target, int):
+        object_ = catalog.object_by_id(target)
+        return f"{_kind(object_)} {object_.name}" if object_ is not None else f"table {target}"
+    storage_id = storage_id_of(target)
+    for table in catalog.tables():
+        if table.storage_id == storage_id:
+            types = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
+            return f"row {_values(types, None, target)} of table {table.name}"
+        for index in table.indexes:
+            if index.storage_id == storage_id:
+                types = [key.type for key in index.keys]
+                descending = [key.descending for key in index.keys]
+                return f"key {_values(types, descending, target)} of index {index.name}"
+    return describe_plainly(target)
+
+
+def _values(types: list[SqlType], descending: list[bool] | None, key: bytes) -> str:
+    if len(key) == 4:
+        return "(all)"
+    try:
+        values = decode_key(types, key, descending)
+    except DataCorrupted:  # an entry with its row's key behind it, or a truncated one
+        return f"({key[4:].hex()})"
+    shown = [
+        "null" if value is None else to_text(value, type_) for value, type_ in zip(values, types, strict=True)
+    ]
+    return f"({', '.join(shown)})"

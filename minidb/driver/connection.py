@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 import minidb.errors as errors
+from minidb.catalog.describe import describe
 from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
-from minidb.catalog.describe import describe
 from minidb.session.database import open_database
 from minidb.session.session import Session
 

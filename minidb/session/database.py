@@ -17,10 +17,12 @@ from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.describe import describe_target
 from minidb.session.prepared import Prepared
 from minidb.storage.store import Store, StoreOptions
 from minidb.txn.database import TransactionalStore
 from minidb.txn.isolation import IsolationLevel
+from minidb.txn.state import LockTarget
 from minidb.txn.transaction import Transaction
 
 PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
@@ -38,6 +40,8 @@ class Database:
         self.transactions = TransactionalStore(store)
         self.prepared: dict[Any, Prepared] = {}
         self.sessions = 0
+        self.transactions.definition_key = catalogs.definition_key
+        self.transactions.describe_target = self._describe
         self.catalog: Catalog = self._load()
         self._previous: Catalog | None = None
 
@@ -48,11 +52,21 @@ class Database:
         finally:
             transaction.rollback()
 
+    def _describe(self, target: LockTarget) -> str:
+        return describe_target(self.catalog, target)
+
     def publish_catalog(self, transaction: Transaction, commit_id: int) -> None:
         """Called under the commit mutex, before a DDL transaction's commit becomes visible."""
+        catalog = catalogs.load(transaction)
+        catalog.version = commit_id
         self._previous = self.catalog
-        self.catalog = catalogs.load_committing(transaction, commit_id)
+        self.catalog = catalog
         self.prepared.clear()
+
+    def revoke_catalog(self, transaction: Transaction) -> None:
+        """The commit that `publish_catalog` prepared has failed."""
+        if self._previous is not None:
+            self.catalog = self._previous
 
     def predecessor(self, catalog: Catalog) -> Catalog | None:
         """The catalog that held until `catalog` was published, if that is the newest."""
@@ -72,7 +86,7 @@ class Database:
                 return
             if self.key is not None:
                 del _open[self.key]
-            self.store.close()
+            self.transactions.close()
 
 
 def open_database(path: str) -> Database:

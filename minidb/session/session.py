@@ -12,13 +12,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, InFailedTransaction, ProgrammingError
 from minidb.exec.context import ExecutionContext
-from minidb.exec.run import run_change, run_definition, run_query
+from minidb.exec.run import run_change, run_definition
 from minidb.plan.changes import Change
 from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
 from minidb.plan.nodes import Plan
@@ -30,6 +31,7 @@ from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
+from minidb.session.stream import Stream
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
@@ -160,7 +162,6 @@ class Session(SessionState):
         """(rows changed, parameter rows used): all at C speed, or none where the fast form declines."""
         transaction = self.transaction
         assert transaction is not None and prepared.bulk_change is not None
-        self._settle_results()
         start = transaction.savepoint()
         try:
             count = prepared.bulk_change(transaction, rows)
@@ -187,9 +188,8 @@ class Session(SessionState):
         with self.implicit_transaction() as transaction:
             context = self._context(transaction, self.catalog, values)
             if isinstance(plan, Change):
-                self._settle_results()
                 return run_change(plan, context)[0]
-            result = Result("SELECT", (), None, run_query(plan, context))
+            result = Result("SELECT", (), None, Stream(plan, context))
             count = 0
             while batch := result.next_batch():
                 count += len(batch)
@@ -199,7 +199,7 @@ class Session(SessionState):
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
         context = self._context(self.transaction, self.catalog, [])
-        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
+        return Result("SELECT", columns, None, Stream(resolve(optimize(plan)), context))
 
     def retry_from(self, start: Any) -> None:
         """Undo a failed part of the present statement, which goes on."""
@@ -329,7 +329,6 @@ class Session(SessionState):
     ) -> Result:
         statement = prepared.statement
         if isinstance(statement, Definition):
-            self._settle_results()
             context = self._context(transaction, catalog, values)
             tag = run_definition(statement, context)
             if transaction.catalog_changed:
@@ -337,28 +336,26 @@ class Session(SessionState):
             return Result(tag, rowcount=-1)
         assert isinstance(statement, Plan)
         if isinstance(statement, Change):
-            self._settle_results()
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
             tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
             return Result(
                 tag, prepared.columns, rows if prepared.columns else None, None, count, prepared.convert
             )
-        if transaction.changed() or prepared.locks_rows:
-            # The stream would read what later statements write: it is bounded by the next change.
-            self._settle_results()
+        if prepared.locks_rows:
             result = self._stream(prepared, statement, self._context(transaction, catalog, values))
-            if prepared.locks_rows:
-                result.materialise()
-            else:
-                self._open_results.append(result)
+            result.materialise()  # all locks are taken, and all restarts done, before a row is handed out
             return result
-        reader = transaction.reader()
-        return self._stream(prepared, statement, self._context(reader, catalog, values))
+        # What the stream reads is fixed now, whatever later statements write before it is fetched.
+        context = self._context(transaction.reader(), catalog, values)
+        result = self._stream(prepared, statement, context)
+        if transaction.changed():
+            self._open_results = [open_ for open_ in self._open_results if open_.streaming]
+            self._open_results.append(result)
+        return result
 
     def _stream(self, prepared: Prepared, plan: Plan, context: ExecutionContext) -> Result:
-        operator = run_query(plan, context)
-        return Result("SELECT", prepared.columns, None, operator, -1, prepared.convert)
+        return Result("SELECT", prepared.columns, None, Stream(plan, context), -1, prepared.convert)
 
     def _context(self, reader: Any, catalog: Catalog, values: list[Any]) -> ExecutionContext:
         transaction = self.transaction
@@ -370,7 +367,7 @@ class Session(SessionState):
             self.settings,
             now,
             self.interruption,
-            session=self,
+            partial(self.sequences.value, catalog),
         )
 
     @contextmanager

@@ -18,6 +18,7 @@ from minidb.session import settings as settings_
 from minidb.session.database import Database
 from minidb.session.prepared import Prepared
 from minidb.session.result import Result
+from minidb.session.sequences import Sequences
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.transaction import Transaction
@@ -43,6 +44,7 @@ class SessionState:
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
+        self.sequences = Sequences(database.transactions)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
@@ -85,6 +87,7 @@ class SessionState:
             return False
         if transaction.catalog_changed:
             transaction.on_commit = self.database.publish_catalog
+            transaction.on_commit_failed = self.database.revoke_catalog
         try:
             transaction.commit()
         except BaseException:
@@ -251,13 +254,6 @@ class SessionState:
             )
 
     # --- open results -----------------------------------------------------------------------------
-
-    def _settle_results(self) -> None:
-        """Finish streams that read the transaction's own writes, before these change."""
-        if self._open_results:
-            for result in self._open_results:
-                result.materialise()
-            self._open_results.clear()
 
     def _invalidate_results(self, reason: str) -> None:
         for result in self._open_results:

@@ -1,0 +1,65 @@
+"""nextval, currval, setval, lastval: the functions over sequences, whose values no rollback takes back."""
+
+from __future__ import annotations
+
+from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Sequence
+from minidb.errors import InternalError, ProgrammingError
+from minidb.txn.counters import Counter
+from minidb.txn.database import TransactionalStore
+
+
+class Sequences:
+    """A session's view of sequences: what it last drew from each."""
+
+    def __init__(self, transactions: TransactionalStore) -> None:
+        self._transactions = transactions
+        self._values: dict[int, int] = {}  # sequence id -> what nextval last returned here
+        self._last: int | None = None  # the id of the sequence used last
+
+    def value(self, catalog: Catalog, operation: str, name: str, argument: int | None) -> int:
+        """Carry out an operation; `setval uncalled` is setval(..., false)."""
+        if operation == "lastval":
+            if self._last is None or self._last not in self._values:
+                raise InternalError("lastval is not yet defined in this session", sqlstate="55000")
+            return self._values[self._last]
+        sequence = _find(catalog, name)
+        if operation == "currval":
+            if sequence.id not in self._values:
+                raise InternalError(
+                    f'currval of sequence "{sequence.name}" is not yet defined in this session',
+                    sqlstate="55000",
+                )
+            return self._values[sequence.id]
+        counter = self._counter(sequence)
+        if operation == "nextval":
+            value = counter.next()
+        else:
+            assert argument is not None
+            counter.set(argument, operation == "setval")
+            value = argument
+        if operation != "setval uncalled":
+            self._values[sequence.id] = value
+            self._last = sequence.id
+        return value
+
+    def _counter(self, sequence: Sequence) -> Counter:
+        return self._transactions.counters.get(
+            sequence.storage_id,
+            sequence.start,
+            sequence.increment,
+            sequence.minimum,
+            sequence.maximum,
+            sequence.cycle,
+        )
+
+
+def _find(catalog: Catalog, name: str) -> Sequence:
+    wanted = name.removeprefix("public.")
+    wanted = wanted[1:-1].replace('""', '"') if wanted[:1] == '"' else wanted.lower()
+    found = catalog.sequence(wanted)
+    if found is None:
+        if catalog.relation(wanted) is not None:
+            raise ProgrammingError(f'"{wanted}" is not a sequence', sqlstate="42809")
+        raise ProgrammingError(f'relation "{wanted}" does not exist', sqlstate="42P01")
+    return found

@@ -1,0 +1,160 @@
+"""Transactions as the driver offers them: blocks, savepoints, retries, isolation levels, DDL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import minidb
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    name = str(tmp_path / "test.db")
+    with minidb.connect(name) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)")
+        connection.execute("INSERT INTO t VALUES (1, 0), (2, 0)")
+    return name
+
+
+def test_block_commits_and_rolls_back(path: str) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        with connection.transaction():
+            connection.execute("UPDATE t SET n = 1 WHERE id = 1")
+        with pytest.raises(ZeroDivisionError), connection.transaction():
+            connection.execute("UPDATE t SET n = 2 WHERE id = 1")
+            raise ZeroDivisionError
+        assert connection.execute("SELECT n FROM t WHERE id = 1").fetchone() == (1,)
+
+
+def test_inner_block_is_a_savepoint(path: str) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        with connection.transaction():
+            connection.execute("UPDATE t SET n = 1 WHERE id = 1")
+            with pytest.raises(minidb.DataError), connection.transaction():
+                connection.execute("UPDATE t SET n = 2 WHERE id = 2")
+                connection.execute("SELECT 1 / 0")
+            connection.execute("UPDATE t SET n = n + 10 WHERE id = 1")
+        assert connection.execute("SELECT n FROM t ORDER BY id").fetchall() == [(11,), (0,)]
+
+
+def test_lost_update_is_refused_and_retried(path: str) -> None:
+    with minidb.connect(path) as ours, minidb.connect(path) as theirs:
+        attempts = 0
+
+        def increment() -> None:
+            nonlocal attempts
+            attempts += 1
+            (n,) = ours.execute("SELECT n FROM t WHERE id = 1").fetchone()
+            if attempts == 1:
+                theirs.execute("UPDATE t SET n = n + 100 WHERE id = 1")
+                theirs.commit()
+            ours.execute("UPDATE t SET n = ? WHERE id = 1", (n + 1,))
+
+        ours.transaction(isolation_level="repeatable read", retry=True).run(increment)
+        assert attempts == 2
+        assert theirs.execute("SELECT n FROM t WHERE id = 1").fetchone() == (101,)
+
+
+def test_constraint_violations_are_not_retried(path: str) -> None:
+    with minidb.connect(path) as connection:
+        attempts = 0
+
+        @connection.transaction(retry=5)
+        def insert() -> None:
+            nonlocal attempts
+            attempts += 1
+            connection.execute("INSERT INTO t VALUES (1, 1)")
+
+        with pytest.raises(minidb.IntegrityError):
+            insert()
+        assert attempts == 1
+
+
+def test_retry_in_a_with_block_is_refused(path: str) -> None:
+    with minidb.connect(path) as connection, pytest.raises(minidb.InterfaceError):
+        with connection.transaction(retry=True):
+            pass
+
+
+def test_isolation_levels(path: str) -> None:
+    with minidb.connect(path) as reader, minidb.connect(path, autocommit=True) as writer:
+        for level, expected in (("read committed", 1), ("repeatable read", 1)):
+            reader.isolation_level = level
+            before = reader.execute("SELECT n FROM t WHERE id = 1").fetchone()
+            writer.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+            after = reader.execute("SELECT n FROM t WHERE id = 1").fetchone()
+            assert after[0] - before[0] == (expected if level == "read committed" else 0)
+            reader.rollback()
+
+
+def test_serializable_is_refused_by_name(path: str) -> None:
+    with pytest.raises(minidb.NotSupportedError) as caught:
+        minidb.connect(path, isolation_level="serializable")
+    assert caught.value.sqlstate == "0A000"
+    with minidb.connect(path, autocommit=True) as connection:
+        for sql in (
+            "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        ):
+            with pytest.raises(minidb.NotSupportedError):
+                connection.execute(sql)
+
+
+def test_read_only(path: str) -> None:
+    with minidb.connect(path, read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
+        with pytest.raises(minidb.InternalError) as caught:
+            connection.execute("DELETE FROM t")
+        assert caught.value.sqlstate == "25006"
+
+
+def test_ddl_is_transactional(path: str) -> None:
+    with minidb.connect(path) as ours, minidb.connect(path) as theirs:
+        ours.execute("CREATE TABLE u (id INTEGER)")
+        ours.execute("INSERT INTO u VALUES (1)")
+        with pytest.raises(minidb.ProgrammingError):
+            theirs.execute("SELECT * FROM u")
+        theirs.rollback()
+        ours.rollback()
+        with pytest.raises(minidb.ProgrammingError):
+            ours.execute("SELECT * FROM u")
+        ours.rollback()
+        ours.execute("ALTER TABLE t ADD COLUMN extra TEXT DEFAULT 'x'")
+        ours.commit()
+        assert theirs.execute("SELECT * FROM t ORDER BY id").fetchall() == [(1, 0, "x"), (2, 0, "x")]
+
+
+def test_savepoints(path: str) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        connection.executescript("""
+            BEGIN; UPDATE t SET n = 1; SAVEPOINT a; UPDATE t SET n = 2; SAVEPOINT b; UPDATE t SET n = 3;
+            ROLLBACK TO b""")
+        assert connection.execute("SELECT DISTINCT n FROM t").fetchall() == [(2,)]
+        connection.executescript("ROLLBACK TO a; RELEASE a; COMMIT")
+        assert connection.execute("SELECT DISTINCT n FROM t").fetchall() == [(1,)]
+        connection.execute("BEGIN")
+        with pytest.raises(minidb.InternalError) as caught:
+            connection.execute("ROLLBACK TO nowhere")
+        assert caught.value.sqlstate == "3B001"
+        connection.execute("ROLLBACK")
+
+
+def test_settings_follow_the_transaction(path: str) -> None:
+    def shown(connection: minidb.Connection) -> str:
+        return str(connection.execute("SHOW lock_timeout").fetchone()[0])
+
+    with minidb.connect(path, autocommit=True) as connection:
+        connection.executescript("BEGIN; SET lock_timeout = '5s'; ROLLBACK")
+        assert shown(connection) == "0"
+        connection.executescript("BEGIN; SET LOCAL lock_timeout = '5s'")
+        assert shown(connection) == "5s"
+        connection.execute("COMMIT")
+        assert shown(connection) == "0"
+        connection.executescript("BEGIN; SET lock_timeout = 250; COMMIT")
+        assert shown(connection) == "250ms"
+        for sql, state in (("SET nonsense = 1", "42704"), ("SET lock_timeout = 'soon'", "22023")):
+            with pytest.raises(minidb.ProgrammingError) as caught:
+                connection.execute(sql)
+            assert caught.value.sqlstate == state
