@@ -2,12 +2,12 @@
 
     versions[key] = (commit_id, value, older)     newest first; value None is a deletion
 
-One generation is active; a checkpoint seals it and starts the next. Generations are linked oldest to newest, so
-whoever holds an old one keeps alive all that was committed since, and can ask what changed. Nothing links
+One generation is active; a checkpoint seals it and starts the next. Generations are linked oldest to newest,
+so whoever holds an old one keeps alive all that was committed since, and can ask what changed. Nothing links
 backwards: a sealed generation that is checkpointed and that no snapshot holds disappears by itself.
 
-Invariant: versions of a published commit never change; a reader that knows the newest commit it may see needs no
-lock for `versions`. New keys are collected in a list, and sorted into `keys` only when somebody scans.
+Invariant: versions of a published commit never change, so a reader that knows the newest commit it may see
+needs no lock for `versions`. New keys are collected in a list, and sorted into `keys` only when somebody scans.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from typing import Any
 
 from sortedcontainers import SortedList
 
 Version = tuple[int, bytes | None, "Version | None"]
 
-ENTRY_OVERHEAD = (
-    250  # what an entry costs in memory besides its bytes: two tuples' and a dict's share of objects
-)
+ENTRY_OVERHEAD = 250  # bytes of memory that an entry costs besides its key and value
 
 
 class Generation:
@@ -31,26 +30,15 @@ class Generation:
     `mutex` guards `keys`, `prefixes` and the folding of `new_keys`; it is taken last and held briefly.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "dropped",
-        "huge",
-        "keys",
-        "mutex",
-        "new_keys",
-        "newer",
-        "prefixes",
-        "size",
-        "versions",
-    )
+    __slots__ = ("dropped", "huge", "keys", "mutex", "new_keys", "newer", "prefixes", "size", "versions")
 
     def __init__(self) -> None:
         self.versions: dict[bytes, Version] = {}
         self.new_keys: list[bytes] = []  # in versions, not yet in keys
-        self.keys: SortedList[bytes] = SortedList()
+        self.keys: Any = SortedList()
         self.prefixes: set[bytes] = set()  # storage ids among `keys`
         self.size = 0  # bytes, roughly
-        self.dropped: set[int] = set()  # storage ids whose keys end to exist with this generation
+        self.dropped: tuple[int, ...] = ()  # storage ids whose keys end to exist with this generation
         self.huge: tuple[tuple[int, frozenset[bytes]], ...] = ()  # (commit_id, prefixes): see huge.py
         self.newer: Generation | None = None
         self.mutex = threading.Lock()
@@ -67,7 +55,7 @@ class Generation:
             versions[key] = (commit_id, value, older)
 
     def undo(self, commit_id: int, writes: Iterable[bytes]) -> None:
-        """Take back an `insert` that was interrupted half way. Its keys may stay in `keys`, without versions."""
+        """Take back an `insert` that was interrupted half way. Keys may stay in `keys` without versions."""
         for key in writes:
             version = self.versions.get(key)
             if version is not None and version[0] == commit_id:

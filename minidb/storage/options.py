@@ -11,15 +11,13 @@ MEGABYTE = 1 << 20
 class StoreOptions:
     """Sizes are bytes, times are seconds."""
 
-    synchronous_commit: bool = (
-        True  # False: acknowledge before the log is synced; a crash may lose the last moment
-    )
+    synchronous_commit: bool = True  # False: acknowledge before the log is synced
     read_only: bool = False
-    checkpoint_bytes: int = 32 * MEGABYTE  # of log since the last checkpoint, before the next one starts
+    checkpoint_bytes: int = 64 * MEGABYTE  # of memory for recent commits, past which a checkpoint starts
     checkpoint_seconds: float = 60.0  # a checkpoint at least this often while commits keep coming
-    pause_seconds: float = 1.0  # without commits, after which the memtable is written out
-    flush_seconds: float = 0.2  # between log syncs when commits don't wait for them
-    log_segment_bytes: int = 16 * MEGABYTE  # reserved at a time, so that a sync has no file size to write
+    pause_seconds: float = 1.0  # without commits, after which a checkpoint starts
+    flush_seconds: float = 0.2  # between syncs of the log when commits don't wait for them
+    log_step_bytes: int = 16 * MEGABYTE  # of log reserved at a time, at most
     huge_transaction_bytes: int = 64 * MEGABYTE  # of own writes, past which a transaction moves to disk
     quota_bytes: int | None = None  # of live data, past which commits that add rows are refused
-    max_readers: int = 2048  # LMDB reader slots: one for each checkpoint that someone still reads
+    max_readers: int = 2048  # LMDB's reader slots: one for each checkpoint that somebody still reads

@@ -4,11 +4,13 @@
 
 The array's length tells how many columns the table had when the row was written, so rows from before an
 ADD COLUMN decode too: what they lack is filled with the columns' `missing` values. The checksum (of all bytes
-before its own) is the last element on purpose: a decoder built by msgspec for the table's types decodes it like a
-column, and the row keeps it as one more element that nobody looks at, which costs nothing; only `verify` checks it.
+before its own) is the last element on purpose: a decoder built by msgspec for the table's types decodes it like
+a column, and the row keeps it as one more element that nobody looks at, which costs nothing; only `verify`
+checks it.
 
-Values keep msgspec's own forms, since those are read in C: numeric as its text, so its scale survives; date, time
-and timestamp as ISO 8601; timestamptz as MessagePack's timestamp; uuid as 16 bytes; interval as an array of three.
+Values keep msgspec's own forms, since those are read in C: numeric as its text, so its scale survives; date,
+time and timestamp as ISO 8601; timestamptz as MessagePack's timestamp; uuid as 16 bytes; interval as an array
+of its three fields.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import uuid
 import zlib
 from collections.abc import Iterable
 from decimal import Decimal
+from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
@@ -95,7 +98,7 @@ class RowCodec:
 
     def _decoder(self, count: int) -> msgspec.msgpack.Decoder[Any]:
         columns = [PYTHON_TYPES[type_.kind] | None for type_ in self.types[:count]]
-        return msgspec.msgpack.Decoder(tuple[*columns, int], dec_hook=_decode_other)
+        return msgspec.msgpack.Decoder(GenericAlias(tuple, (*columns, int)), dec_hook=_decode_other)
 
     def encode(self, row: Row) -> bytes:
         """The bytes of `row`, which has exactly one value for each slot."""

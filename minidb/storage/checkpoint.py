@@ -1,0 +1,101 @@
+"""Checkpoints: sealed generations into LMDB, in the background, by size, by time, and soon after the load pauses.
+
+    tick         what happened                                       does
+    ----------   -------------------------------------------------   ------------------------
+    every 0.2 s  commits that nobody synced for a tick               sync
+    woken        the memtable is past checkpoint_bytes               checkpoint
+    every 0.2 s  no commit for pause_seconds                         checkpoint
+    every 0.2 s  the oldest unwritten commit is checkpoint_seconds   checkpoint
+    asleep       nothing is unwritten                                waits for the next commit
+
+While a snapshot of an older checkpoint is held, LMDB cannot reuse the pages that have been replaced since, so every
+checkpoint makes the file grow: then only size and time count, not pauses.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import lmdb
+
+from minidb.storage.key_codec import storage_prefix
+from minidb.storage.lmdb_store import delete_prefix, put_all
+from minidb.storage.memtable import Generation
+
+_SLICE: Final = 500  # keys per call into LMDB: other threads get the interpreter in between
+
+
+def apply_generations(transaction: lmdb.Transaction[bytes], sealed: Sequence[Generation]) -> None:
+    """Bring LMDB up to the newest of `sealed`, which are oldest first."""
+    for generation in sealed:
+        dropped = {storage_prefix(storage_id) for storage_id in generation.dropped}
+        for prefix in sorted(dropped):
+            delete_prefix(transaction, prefix)
+        _apply(transaction, generation, dropped)
+
+
+def _apply(transaction: lmdb.Transaction[bytes], generation: Generation, dropped: set[bytes]) -> None:
+    generation.fold()
+    keys: list[bytes] = list(generation.keys)  # in order: neighbours share LMDB pages
+    find = generation.versions.get
+    for start in range(0, len(keys), _SLICE):
+        present: list[tuple[bytes, bytes]] = []
+        for key in keys[start : start + _SLICE]:
+            version = find(key)
+            if version is None or (dropped and key[:4] in dropped):
+                continue
+            value = version[1]
+            if value is None:
+                transaction.delete(key)
+            else:
+                present.append((key, value))
+        put_all(transaction, present)
+
+
+class Tickable(Protocol):
+    """What the background thread drives: the store."""
+
+    def tick(self, now: float) -> float | None:
+        """Do what is due; returns the seconds until the next call, or None to sleep until woken."""
+
+
+class Background:
+    """One thread per store, started by its first commit. It does not keep the store alive."""
+
+    __slots__ = ("_closed", "_store", "_thread", "_wakeup")
+
+    def __init__(self, store: Tickable) -> None:
+        self._store = weakref.ref(store, lambda _: self._wakeup.set())
+        self._wakeup = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def wake(self) -> None:
+        """Have `tick` called soon; starts the thread if need be."""
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name="minidb checkpoints", daemon=True)
+            self._thread.start()
+        self._wakeup.set()
+
+    def stop(self) -> None:
+        """End the thread, after what it is doing."""
+        self._closed = True
+        self._wakeup.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        delay: float | None = None
+        while True:
+            self._wakeup.wait(delay)
+            self._wakeup.clear()
+            store = self._store()
+            if store is None or self._closed:
+                return
+            delay = store.tick(time.monotonic())
+            del store

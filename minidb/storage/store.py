@@ -1,0 +1,419 @@
+"""The store: commits go to a log and a memtable, checkpoints to LMDB, and readers hold snapshots of both.
+
+    commit(writes)  -->  log record (pending)  -->  memtable  -->  latest
+    sync(id)        -->  one write and fdatasync for all that is pending  -->  durable
+    checkpoint()    -->  sealed generations into LMDB, synced  -->  a new view, the log trimmed
+
+Two snapshots are always published as plain attributes, which readers take without a lock: `latest`, the newest
+commit, and `durable`, the newest that a crash cannot take back. Whoever acknowledges a commit waits for `sync`.
+
+Invariants: what LMDB holds was synced to the log first. `durable` is never newer than `latest`. A view's root
+and generations together hold every commit up to the ids of its snapshots.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from minidb.errors import DatabaseError, DiskFull, InternalError, OperationalError
+from minidb.storage import fork
+from minidb.storage.checkpoint import Background, apply_generations
+from minidb.storage.files import file_error
+from minidb.storage.group_commit import GroupCommit
+from minidb.storage.lmdb_store import LogPosition
+from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
+from minidb.storage.opening import Parts, open_parts
+from minidb.storage.options import StoreOptions
+from minidb.storage.snapshot import Snapshot, View
+
+_BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counters since the store was opened, and sizes now."""
+
+    commits: int
+    durable_commit: int
+    syncs: int
+    checkpoints: int
+    memtable_bytes: int
+    log_bytes: int
+    checkpoint_file_bytes: int
+    live_bytes: int
+    roots_held: int
+
+
+class Store:
+    """One open database.
+
+    Lock order: `_checkpoint_mutex`, then leadership of `_group`, then `commit_mutex`, then a generation's mutex.
+    Whoever holds commit_mutex must not call `sync`, `checkpoint` or `close`.
+    """
+
+    def __init__(self, parts: Parts, options: StoreOptions) -> None:
+        self.path = parts.path  # None for :memory:
+        self.options = options
+        self.read_only = parts.read_only
+        self.commit_mutex = threading.RLock()
+        self._relaxed = not options.synchronous_commit or parts.log is None
+        self._parts = parts
+        self._log = parts.log
+        self._tree = parts.tree
+        self._segment = None if parts.log is None else parts.log.current
+        self._checkpoint_mutex = threading.Lock()
+        self._active = parts.generation
+        self._last_id = parts.last_id
+        self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._view = View(None if parts.tree is None else parts.tree.begin_read(), (self._active,))
+        self._views.add(self._view)
+        self.latest = Snapshot(parts.last_id, self._view)
+        self.durable = self.latest
+        self._group = GroupCommit(self._flush, parts.last_id)
+        self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if parts.read_only else None
+        self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
+        self._overloaded = False
+        self._background = Background(self)
+        self._seen_id = parts.last_id  # the newest commit at the last tick
+        self._seen_time = 0.0  # when it was first seen
+        self._oldest_time = 0.0  # when the oldest commit of the active generation was first seen
+        self._written_id = parts.applied_id  # the newest commit in LMDB
+        self._commits_at_open = parts.last_id
+        self._syncs = 0
+        self._checkpoints = 0
+        self._live_bytes = 0 if parts.tree is None else parts.tree.live_bytes()
+        fork.register(self)
+        if self._has_unwritten() and not self.read_only:
+            self._wake()
+
+    @staticmethod
+    def open(path: str | None, options: StoreOptions | None = None) -> Store:
+        """Open or create the database directory `path`; None is a private database in memory."""
+        chosen = options if options is not None else StoreOptions()
+        return Store(open_parts(path, chosen), chosen)
+
+    # -- committing ------------------------------------------------------------------------------------------
+
+    def commit(self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = ()) -> int:
+        """Append one commit and publish it as `latest`; None deletes a key. The caller holds commit_mutex.
+
+        The whole key range of each storage id in `dropped` ends to exist. Durable only after `sync` of the id
+        returned. DiskFull leaves everything as it was.
+        """
+        if self._refuse is not None:
+            raise self._refuse()
+        commit_id = self._last_id + 1
+        segment = self._segment
+        position = tail = 0
+        record = b""
+        if segment is None and self._log is not None:
+            segment = self._segment = self._log.start()
+        if segment is not None:
+            record = segment.record(commit_id, self._group.durable_id, writes, dropped)
+            size = len(record)
+            position = segment.tail
+            tail = position + size
+            if tail > segment.reserved:
+                segment.reserve(tail, self.options.log_step_bytes)
+        else:
+            size = _size_of(writes)
+        if self.options.quota_bytes is not None:
+            self._check_quota(writes, size)
+        size += ENTRY_OVERHEAD * len(writes)
+        ended = tuple(dropped)
+        generation = self._active
+        snapshot = Snapshot(commit_id, self._view)
+        try:
+            generation.insert(commit_id, writes)
+        except BaseException:
+            generation.undo(commit_id, writes)
+            raise
+        # No call from here to the end of publication: an interrupt from the keyboard comes only with a call or
+        # a jump backwards, so it cannot leave a commit half made.
+        if segment is not None:
+            segment.pending += ((position, record),)
+            segment.tail = tail
+        self._last_id = commit_id
+        self.latest = snapshot
+        if self._relaxed:
+            self.durable = snapshot
+        generation.dropped += ended
+        generation.size = size = generation.size + size
+        if self._idle or size > self.options.checkpoint_bytes:
+            self._wake()
+        return commit_id
+
+    def sync(self, commit_id: int) -> None:
+        """Return once `commit_id` is durable, or at once if commits are not to wait for that.
+
+        Called without commit_mutex. Also where committers wait if checkpoints cannot keep up with them.
+        """
+        if self._overloaded:
+            self._catch_up()
+        if commit_id > self.durable.commit_id:
+            self._group.wait(commit_id)
+
+    def newest_change(self, key: bytes, since: Snapshot) -> int:
+        """The commit id of the newest version of `key` that `since` does not see, or 0. For first updater wins."""
+        commit_id = 0
+        generation: Generation | None = since.view.generations[0]
+        while generation is not None:
+            version = generation.versions.get(key)
+            if version is not None and version[0] > since.commit_id:
+                commit_id = version[0]
+            generation = generation.newer
+        return commit_id
+
+    def changes_since(self, since: Snapshot) -> Iterator[tuple[bytes, int]]:
+        """Every (key, commit id) newer than `since`, in no particular order."""
+        generation: Generation | None = since.view.generations[0]
+        while generation is not None:
+            for key, newest in list(generation.versions.items()):
+                version = newest
+                while version is not None and version[0] > since.commit_id:
+                    yield key, version[0]
+                    version = version[2]  # type: ignore[assignment]
+            generation = generation.newer
+
+    def set_synchronous_commit(self, on: bool) -> None:
+        """Whether commits wait for the log's sync, from now on."""
+        if self._log is None:
+            return
+        self._group.begin()
+        try:
+            with self.commit_mutex:
+                self._relaxed = False
+                self._group.durable_id = self._flush()
+                self._relaxed = not on
+        finally:
+            self._group.end()
+
+    def _flush(self) -> int:
+        """Write and sync the pending log; the caller leads. What GroupCommit calls."""
+        target = self.latest  # its record is pending already
+        segment = self._segment
+        if segment is not None and segment.pending:
+            if self._refuse is not None:
+                raise self._refuse()
+            try:
+                segment.flush()
+            except OSError as error:
+                raise self._fail(file_error("could not write log file", segment.path, error)) from None
+            self._syncs += 1
+        if not self._relaxed:
+            self.durable = target
+        return target.commit_id
+
+    def _fail(self, error: DatabaseError) -> DatabaseError:
+        """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""
+        message = f"the database is read-only since an earlier error: {error.message}"
+        self._refuse = lambda: OperationalError(message, sqlstate=error.sqlstate)
+        with self.commit_mutex:
+            if not self._relaxed:
+                self.latest = self.durable  # what was not synced was acknowledged to nobody
+        return error
+
+    def _check_quota(self, writes: Mapping[bytes, bytes | None], size: int) -> None:
+        quota = self.options.quota_bytes
+        if quota is None or all([value is None for value in writes.values()]):
+            return
+        if self._live_bytes + self._active.size + size > quota:
+            raise DiskFull(
+                f"the database is limited to {quota} bytes", hint="Delete rows, or raise the quota."
+            )
+
+    # -- checkpoints -----------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        """Bring all commits so far into LMDB, and trim the log."""
+        with self._checkpoint_mutex:
+            if self._refuse is not None:
+                raise self._refuse()
+            self._checkpoint()
+
+    def _checkpoint(self, *, closing: bool = False) -> None:
+        if self._has_unwritten():
+            if self._log is not None and not closing:
+                self._log.prepare()
+            self._group.wait(self._last_id)  # most of the log, without holding anybody up
+            segment, last_id = self._seal(closing)
+            self._write_sealed(LogPosition(last_id, segment))
+            if self._log is not None and not closing:
+                self._log.trim(segment)
+        if self._log is not None and closing:
+            self._log.discard()
+
+    def _has_unwritten(self) -> bool:
+        return self._last_id != self._written_id or len(self._view.generations) > 1
+
+    def _seal(self, closing: bool) -> tuple[int, int]:
+        """Begin a new generation and log segment; all before is synced. Returns (new segment, last old commit)."""
+        self._group.begin()
+        try:
+            with self.commit_mutex:
+                self._group.durable_id = self._flush()
+                segment = 0
+                if self._log is not None:
+                    segment = self._log.next_number if closing else self._log.roll()
+                    self._segment = self._log.current
+                new = Generation()
+                self._active.newer = new
+                self._active = new
+                self._overloaded = False
+                self._show(View(self._view.root, (new, *self._view.generations)))
+                return segment, self._last_id
+        finally:
+            self._group.end()
+
+    def _write_sealed(self, position: LogPosition) -> None:
+        """The sealed generations into LMDB; then a view without them."""
+        if self._tree is None:
+            self._tree = self._parts.make_tree()
+        tree = self._tree
+        sealed = tuple(reversed(self._view.generations[1:]))
+        tree.write(position, lambda transaction: apply_generations(transaction, sealed))
+        self._live_bytes = tree.live_bytes()
+        self._written_id = position.commit_id
+        self._checkpoints += 1
+        root = tree.begin_read()
+        self._group.begin()
+        try:
+            with self.commit_mutex:
+                self._show(View(root, (self._active,)))
+        finally:
+            self._group.end()
+
+    def _show(self, view: View) -> None:
+        """Publish the same commits in a new view; the caller leads and holds commit_mutex."""
+        latest, durable = self.latest, self.durable
+        self._views.add(view)
+        self._view = view
+        self.latest = Snapshot(latest.commit_id, view)
+        same = durable.commit_id == latest.commit_id
+        self.durable = self.latest if same else Snapshot(durable.commit_id, view)
+
+    # -- the background thread -------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._idle = False
+        limit = self.options.checkpoint_bytes
+        if self._active.size > limit:
+            self._overloaded = self._active.size > _BACKLOG_FACTOR * limit
+        self._background.wake()
+
+    def _catch_up(self) -> None:
+        """Wait for the running checkpoint, or make one: memory must not grow without end."""
+        with self._checkpoint_mutex:
+            if self._overloaded and self._refuse is None:
+                try:
+                    self._checkpoint()
+                except DiskFull:
+                    return  # the commit is in the log all the same; it is the log that will refuse the next
+
+    def tick(self, now: float) -> float | None:
+        """Do what is due; returns the seconds until the next call, or None to sleep until the next commit."""
+        options = self.options
+        last_id = self._last_id
+        if self._refuse is not None:
+            return None
+        if not self._has_unwritten():
+            self._idle = True
+            return 0.0 if self._has_unwritten() else None
+        if self._seen_id <= self._written_id:
+            self._oldest_time = now
+        paused = last_id == self._seen_id and now - self._seen_time >= options.pause_seconds
+        unsynced = last_id > self._group.durable_id and (self._relaxed or last_id == self._seen_id)
+        if last_id != self._seen_id:
+            self._seen_id = last_id
+            self._seen_time = now
+        try:
+            if unsynced:
+                self._group.wait(last_id)
+            if self._is_due(now, paused):
+                self.checkpoint()
+        except DiskFull:
+            return max(options.pause_seconds, options.flush_seconds)  # the log still has it; try again
+        except DatabaseError as error:
+            if self._refuse is None:
+                self._fail(error)
+            return None
+        return options.flush_seconds if self._log is not None else None
+
+    def _is_due(self, now: float, paused: bool) -> bool:
+        options = self.options
+        if self._active.size > options.checkpoint_bytes:
+            return True
+        if self._log is None:
+            return False
+        if now - self._oldest_time > options.checkpoint_seconds:
+            return True
+        return paused and self._roots_held() == 1
+
+    def _roots_held(self) -> int:
+        """How many LMDB roots snapshots keep alive, the newest included."""
+        return len({id(view.root) for view in list(self._views)})
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def statistics(self) -> Statistics:
+        """Counters and sizes."""
+        generations = self._view.generations
+        return Statistics(
+            commits=self._last_id - self._commits_at_open,
+            durable_commit=self._group.durable_id,
+            syncs=self._syncs,
+            checkpoints=self._checkpoints,
+            memtable_bytes=sum([each.size for each in generations]),
+            log_bytes=0 if self._log is None else self._log.size(),
+            checkpoint_file_bytes=0 if self._tree is None else self._tree.file_bytes(),
+            live_bytes=self._live_bytes,
+            roots_held=self._roots_held(),
+        )
+
+    def close(self) -> None:
+        """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
+        self._background.stop()
+        with self._checkpoint_mutex:
+            with self.commit_mutex:
+                if self._refuse in (_refuse_closed, fork.refuse):
+                    return
+            if self._refuse is None and self._log is not None:
+                try:
+                    self._checkpoint(closing=True)
+                except DatabaseError as error:
+                    self._fail(error)  # the log has what LMDB has not: the next open replays it
+            with self.commit_mutex:
+                self._refuse = _refuse_closed
+                for view in list(self._views):
+                    view.forbid(_raise_closed)
+                self._parts.close()
+
+    def after_fork(self) -> None:
+        """In a fork child: refuse everything, and let go of the owner file."""
+        self._checkpoint_mutex = threading.Lock()  # whoever held these is not in this process
+        self.commit_mutex = threading.RLock()
+        self._group = GroupCommit(self._flush, 0)
+        self._background = Background(self)
+        self._refuse = fork.refuse
+        for view in list(self._views):
+            view.forbid(fork.refuse)
+        self._parts.after_fork()
+
+
+def _size_of(writes: Mapping[bytes, bytes | None]) -> int:
+    return sum(map(len, writes)) + sum([len(value) for value in writes.values() if value is not None])
+
+
+def _refuse_read_only() -> DatabaseError:
+    return InternalError("the database is open read-only", sqlstate="25006")
+
+
+def _refuse_closed() -> DatabaseError:
+    return OperationalError("the database is closed", sqlstate="57P01")
+
+
+def _raise_closed(*arguments: object) -> DatabaseError:
+    raise _refuse_closed()
