@@ -24,8 +24,9 @@ from minidb.txn.state import LockTarget, TransactionState
 class StatementRestart(Exception):
     """READ COMMITTED: the row to be written changed since the statement's snapshot.
 
-    A signal to the session, never an error that a user sees. The session rolls back to the statement's savepoint, which keeps the locks, calls `new_statement()` and
-    runs the statement again. Each round holds at least one lock more, so the rounds end.
+    A signal to the session, never an error that a user sees. The session rolls back to the statement's
+    savepoint, which keeps the locks, calls `new_statement()` and runs the statement again. Each round holds
+    at least one lock more, so the rounds end.
     """
 
 

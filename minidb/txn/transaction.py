@@ -217,7 +217,7 @@ class Transaction(TransactionState):
         return granted
 
     def lock_row(self, key: bytes, mode: int = UPDATE, wait: bool = True) -> bool:
-        """Lock a row that the statement has read, with the level's rule for changed rows, as a write would."""
+        """Lock a row that the statement has read, with the level's rule for changed rows."""
         granted = self.lock(key, mode, wait)
         if granted and key not in self.writes and self.store.latest is not self.snapshot:
             self.control.before_write(self, key)

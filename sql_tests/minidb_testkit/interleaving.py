@@ -1,0 +1,157 @@
+"""Runs several sessions step by step, one thread at a time, so that every run has the same transcript.
+
+Each session has a thread of its own, as in life: a step that must wait for a lock really waits. The lock table
+tells when (`on_wait`), who is let go (`on_grant`), and asks before a waiter goes on (`on_resume`), so the
+stepper needs neither sleeps nor polling:
+
+    step(t2, UPDATE)   t2's thread runs ... on_wait            -> "t2 waits for ..."
+    step(t1, COMMIT)   t1's thread runs ... on_grant(t2) ... done
+                       t2's thread is let go ... done           -> t2's result
+
+Exactly one session's thread runs at any moment; who was granted goes on in the order of the grants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread, get_ident
+
+from minidb.txn.lock_table import LockObserver, LockTable
+from minidb.txn.state import LockRequest
+
+PATIENCE_S = 60.0  # after which a silent session is a bug of the test or of the database
+
+Action = Callable[[], str]
+
+
+class Outcome:
+    """What became of a step: a result, an error, or a wait that goes on."""
+
+    def __init__(self, session: str, text: str, waits: bool = False) -> None:
+        self.session = session
+        self.text = text
+        self.waits = waits
+
+    def __repr__(self) -> str:
+        return f"{self.session}: {self.text}"
+
+
+class _Session:
+    """One session's thread."""
+
+    def __init__(self, name: str, stepper: Stepper) -> None:
+        self.name = name
+        self.stepper = stepper
+        self.actions: SimpleQueue[Action | None] = SimpleQueue()
+        self.resume: SimpleQueue[None] = SimpleQueue()
+        self.waiting: LockRequest | None = None
+        self.thread = Thread(target=self._run, name=name, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        self.stepper.sessions_by_thread[get_ident()] = self
+        while (action := self.actions.get()) is not None:
+            try:
+                text = action()
+            except Exception as error:  # whatever a step raises is its result
+                text = describe_error(error)
+            self.stepper.events.put(Outcome(self.name, text))
+
+
+def describe_error(error: Exception) -> str:
+    """An error as golden files show it."""
+    code = getattr(error, "sqlstate", type(error).__name__)
+    lines = [f"ERROR {code}: {error}"]
+    detail = getattr(error, "detail", None)
+    if detail:
+        lines.append(detail)
+    return "\n".join(lines)
+
+
+class Stepper(LockObserver):
+    """Steps sessions of one database. Use as a context manager: it ends the threads."""
+
+    def __init__(self, locks: LockTable) -> None:
+        self.locks = locks
+        self.events: SimpleQueue[Outcome] = SimpleQueue()
+        self.sessions: dict[str, _Session] = {}
+        self.sessions_by_thread: dict[int, _Session] = {}
+        self._granted: list[_Session] = []
+        locks.observers = (*locks.observers, self)
+
+    def __enter__(self) -> Stepper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.locks.observers = tuple(each for each in self.locks.observers if each is not self)
+        for session in self.sessions.values():
+            session.actions.put(None)
+            session.resume.put(None)
+
+    def is_waiting(self, name: str) -> bool:
+        """Whether the session's last step still waits."""
+        session = self.sessions.get(name)
+        return session is not None and session.waiting is not None
+
+    def step(self, name: str, action: Action) -> list[Outcome]:
+        """Run one step of a session, and whatever it lets go on; what happened, in order."""
+        session = self.sessions.get(name)
+        if session is None:
+            session = self.sessions[name] = _Session(name, self)
+        assert session.waiting is None, f"{name} still waits and cannot take a step"
+        session.actions.put(action)
+        return [self._next_event(), *self._let_go_on()]
+
+    def wake(self, name: str, cause: Callable[[], None] | None = None) -> list[Outcome]:
+        """Let a waiting session's wait end by `cause` (an interrupt), or by its own timeout."""
+        assert self.is_waiting(name), f"{name} does not wait"
+        if cause is not None:
+            cause()
+        woke = self._next_event()
+        assert woke.session == name and not woke.waits
+        self.sessions[name].resume.put(None)
+        return [self._next_event(), *self._let_go_on()]
+
+    def _let_go_on(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while self._granted:
+            session = self._granted.pop(0)
+            session.resume.put(None)
+            outcomes.append(self._next_event())
+        return outcomes
+
+    def _next_event(self) -> Outcome:
+        try:
+            return self.events.get(timeout=PATIENCE_S)
+        except Empty:
+            raise AssertionError("no session goes on: a lost wake-up, or a wait without end") from None
+
+    # -- the lock table's observer --------------------------------------------------------------------
+
+    def on_wait(self, request: LockRequest) -> None:
+        """The running session waits from now on."""
+        session = self.sessions_by_thread.get(get_ident())
+        if session is None:
+            return
+        session.waiting = request
+        blockers = ", ".join(str(each.id) for each in self.locks.blockers(request))
+        text = f"waits for {self.locks.describe_request(request)}, blocked by {blockers}"
+        self.events.put(Outcome(session.name, text, waits=True))
+
+    def on_grant(self, request: LockRequest) -> None:
+        """Another session may go on, when it is its turn."""
+        for session in self.sessions.values():
+            if session.waiting is request:
+                session.waiting = None
+                self._granted.append(session)
+
+    def on_resume(self, request: LockRequest) -> None:
+        """In the waiter's thread: hold it up until it is its turn."""
+        session = self.sessions_by_thread.get(get_ident())
+        if session is None:
+            return
+        if not request.granted:
+            session.waiting = None
+            self.events.put(Outcome(session.name, "woke"))
+        session.resume.get()
