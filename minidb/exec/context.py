@@ -25,7 +25,7 @@ class ExecutionContext(EvaluationContext):
     """`transaction` is a Transaction, or for a lone SELECT any object with a snapshot's `get` and `batches`.
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
-    sequences   nextval / currval / setval / lastval, as `EvaluationContext.sequence_value`
+    session     who runs the statement; it answers nextval / currval / setval / lastval
     """
 
     __slots__ = (
@@ -33,10 +33,9 @@ class ExecutionContext(EvaluationContext):
         "catalog",
         "ctes",
         "interrupt",
-        "sequences",
+        "session",
         "subplans",
         "transaction",
-        "unstable_ctes",
         "work_mem",
     )
 
@@ -48,16 +47,15 @@ class ExecutionContext(EvaluationContext):
         settings: dict[str, Any],
         now: datetime.datetime,
         interrupt: Interrupt | None = None,
-        sequences: Callable[[str, str, int | None], int] | None = None,
+        session: Any = None,
     ) -> None:
         super().__init__(parameters, settings, now)
         self.transaction = transaction
         self.catalog = catalog
         self.interrupt = interrupt if interrupt is not None else Interrupt()
-        self.sequences = sequences
+        self.session = session
         self.work_mem: int = settings.get("work_mem", DEFAULT_WORK_MEM)
         self.ctes: dict[int, SharedRows] = {}
-        self.unstable_ctes: set[int] = set()  # those whose rows differ from one reset to the next
         self.subplans: dict[int, SubPlan] = {}
         self.build: Callable[[Plan, ExecutionContext], Operator] | None = None  # set by exec/build.py
 
@@ -70,22 +68,29 @@ class ExecutionContext(EvaluationContext):
         found = self.subplans.get(id(subquery))
         if found is None:
             assert self.build is not None
-            found = self.subplans[id(subquery)] = SubPlan(subquery, self.build(subquery.plan, self), self)
+            found = self.subplans[id(subquery)] = SubPlan(subquery, self.build(subquery.plan, self))
         return found
 
     def subquery_rows(self, plan: object, limit: int | None) -> list[Row]:
         """The rows of a `Subquery` expression's plan under the present outer values."""
         assert isinstance(plan, Subquery)
-        return self.subplan(plan).rows(limit)
+        return self.subplan(plan).rows(limit, self.outer, self.ctes)
 
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
-        assert self.sequences is not None
-        return self.sequences(operation, name, value)
+        result: int = self.session.sequence_value(operation, name, value)
+        return result
+
+    def same_ctes(self, seen: dict[int, SharedRows]) -> bool:
+        """Whether the CTEs that something was computed from are still the same."""
+        ctes = self.ctes
+        return all(ctes.get(id_) is rows for id_, rows in seen.items())
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""
         for subplan in self.subplans.values():
             subplan.close()
+        self.subplans.clear()
         for rows in self.ctes.values():
             rows.close()
+        self.ctes.clear()

@@ -13,7 +13,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, Final
+from types import GenericAlias
+from typing import Any, Final
 
 import msgspec
 
@@ -52,19 +53,28 @@ def row_bytes(rows: Sequence[Row]) -> int:
     return total * len(rows) // len(sample)
 
 
+def _open_unnamed() -> int:
+    """A descriptor of a new temporary file that has no name any more."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="minidb-")
+    except OSError as error:
+        raise DiskFull(f"could not create a temporary file: {error.strerror}") from error
+    os.unlink(path)
+    return descriptor
+
+
 class SpillFile:
     """Blocks of rows of the given column types in an anonymous temporary file."""
 
     __slots__ = ("_blocks", "_decoder", "_encoder", "_end", "_file", "rows")
 
     def __init__(self, types: Sequence[SqlType]) -> None:
-        row_type = tuple[tuple([PYTHON_TYPES[type_.kind] | None for type_ in types])]  # type: ignore[misc]
+        columns = [PYTHON_TYPES[type_.kind] | None for type_ in types]
+        self._file = -1
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_encode_interval)
-        self._decoder: msgspec.msgpack.Decoder[list[Row]] = msgspec.msgpack.Decoder(
-            list[row_type] if types else list[tuple[()]],  # type: ignore[valid-type]
-            dec_hook=_decode_interval,
-        )
-        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
+        rows: Any = GenericAlias(list, (GenericAlias(tuple, tuple(columns)),))  # list[tuple[*columns]]
+        self._decoder = msgspec.msgpack.Decoder(rows, dec_hook=_decode_interval)
+        self._file = _open_unnamed()
         self._blocks: list[tuple[int, int]] = []  # offset, length
         self._end = 0
         self.rows = 0
@@ -74,14 +84,19 @@ class SpillFile:
         for start in range(0, len(rows), BLOCK_ROWS):
             data = self._encoder.encode(rows[start : start + BLOCK_ROWS])
             try:
-                written = os.pwrite(self._file.fileno(), data, self._end)
+                written = os.pwrite(self._file, data, self._end)
                 while written < len(data):
-                    written += os.pwrite(self._file.fileno(), data[written:], self._end + written)
+                    written += os.pwrite(self._file, data[written:], self._end + written)
             except OSError as error:
                 raise DiskFull(f"could not write to a temporary file: {error.strerror}") from error
             self._blocks.append((self._end, len(data)))
             self._end += len(data)
         self.rows += len(rows)
+
+    @property
+    def bytes(self) -> int:
+        """The file's size."""
+        return self._end
 
     @property
     def block_count(self) -> int:
@@ -91,7 +106,8 @@ class SpillFile:
     def block(self, number: int) -> list[Row]:
         """The rows of one block."""
         offset, length = self._blocks[number]
-        return self._decoder.decode(os.pread(self._file.fileno(), length, offset))
+        rows: list[Row] = self._decoder.decode(os.pread(self._file, length, offset))
+        return rows
 
     def blocks(self) -> Iterator[list[Row]]:
         """All blocks, in the order written."""
@@ -100,7 +116,12 @@ class SpillFile:
 
     def close(self) -> None:
         """Give the file's space back."""
-        self._file.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class RowBuffer:

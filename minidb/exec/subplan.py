@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from minidb.exec.operator import Operator
+from minidb.exec.operator import Operator, SharedRows
 from minidb.exec.plan_facts import plan_facts
-from minidb.expr.node import EvaluationContext
 from minidb.plan.nodes import Subquery
 from minidb.value.sql_types import Kind, Row, Value
 
@@ -25,12 +24,11 @@ _EQUAL_BUT_DIFFERENT: Final = frozenset({Kind.NUMERIC, Kind.REAL, Kind.DOUBLE, K
 class SubPlan:
     """The running form of one `Subquery` expression within one execution of a statement."""
 
-    __slots__ = ("_context", "_keys", "_memo", "_operator", "_rows", "_volatile", "subquery")
+    __slots__ = ("_ctes", "_keys", "_memo", "_operator", "_rows", "_seen", "_volatile", "subquery")
 
-    def __init__(self, subquery: Subquery, operator: Operator, context: EvaluationContext) -> None:
+    def __init__(self, subquery: Subquery, operator: Operator) -> None:
         self.subquery = subquery  # kept alive: the context finds this object by the expression's identity
         self._operator = operator
-        self._context = context
         facts = plan_facts(subquery.plan)
         self._volatile = facts.volatile
         # the left operand of IN is among `outer_ids` too, though the plan does not depend on it
@@ -39,23 +37,24 @@ class SubPlan:
             for id_, value in zip(subquery.outer_ids, subquery.outer_values, strict=True)
             if id_ in facts.outer
         ]
+        self._ctes = facts.ctes
+        self._seen: dict[int, SharedRows] = {}  # the CTEs from which the remembered results come
         self._rows: list[Row] | None = None
         self._memo: dict[tuple[Value, ...], list[Row]] = {}
 
-    @property
-    def correlated(self) -> bool:
-        """Whether the rows depend on the outer row."""
-        return bool(self._keys)
-
-    def rows(self, limit: int | None) -> list[Row]:
-        """The rows under the present outer values, or the first `limit` of them. Not to be changed."""
+    def rows(self, limit: int | None, outer: dict[int, Value], ctes: dict[int, SharedRows]) -> list[Row]:
+        """The rows under these outer values, or the first `limit` of them. Not to be changed."""
+        for id_ in self._ctes:
+            if self._seen.get(id_) is not ctes[id_]:
+                self._seen = {each: ctes[each] for each in self._ctes}
+                self._rows = None
+                self._memo.clear()
         if not self._keys:
             if self._rows is None:
                 self._rows = self._run(limit)
             return self._rows
         if self._volatile:
             return self._run(limit)
-        outer = self._context.outer
         key = tuple([repr(outer[id_]) if textual else outer[id_] for id_, textual in self._keys])
         found = self._memo.get(key)
         if found is None:
