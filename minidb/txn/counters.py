@@ -58,8 +58,11 @@ class Counter:
         self._ahead = _LEAST_AHEAD
         self._left = 0  # values that are reserved and not given out
         self.mutex = Lock()
+        self.value = start
+        self.called = False
         stored = store.latest.get(self._key)
-        self.value, self.called = (start, False) if stored is None else _STATE.unpack(stored)
+        if stored is not None:
+            self.value, self.called = _STATE.unpack(stored)
         self.increment = 1
         self.minimum = 1
         self.maximum = 2**63 - 1

@@ -154,11 +154,10 @@ class LockTable:
             # Announced before the look at the holders, so that a newcomer sees it and steps back.
             gate = self.queues[prefix] = LockQueue(prefix)
             gate.granted[owner] = UPDATE
-            for key, holder in list(self.owners.items()):
-                if holder is not owner and key[:PREFIX] == prefix:
-                    gate.granted.clear()
-                    self._pump(gate)
-                    return False
+            if self._others_below(owner, prefix):
+                gate.granted.clear()
+                self._pump(gate)
+                return False
             if owner.escalated is None:
                 owner.escalated = set()
             owner.escalated.add(prefix)
@@ -168,6 +167,18 @@ class LockTable:
                 if owners.get(key) is owner:
                     del owners[key]
         return True
+
+    def _others_below(self, owner: TransactionState, prefix: bytes) -> bool:
+        """Whether anybody but `owner` holds a key under `prefix`."""
+        for key, holder in list(self.owners.items()):
+            if holder is not owner and key[:PREFIX] == prefix:
+                return True
+        # A key that `owner` holds may have sharers beside it: FOR KEY SHARE.
+        for target, queue in self.queues.items():
+            if isinstance(target, bytes) and len(target) > PREFIX and target[:PREFIX] == prefix:
+                if any(holder is not owner for holder in queue.granted):
+                    return True
+        return False
 
     # -- tables -------------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ Invariant: for every key, folding `undo` backwards over `writes` ends in an over
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import Enum
 from itertools import islice
+from types import EllipsisType
 from typing import Final
 
 from sortedcontainers import SortedList
@@ -24,13 +24,10 @@ Pair = tuple[bytes, bytes]
 Batch = list[Pair]
 
 
-class Absent(Enum):
-    """No entry, where None is an entry that says "deleted"."""
-
-    ABSENT = "absent"
-
-
-ABSENT: Final = Absent.ABSENT
+# No entry, where None is an entry that says "deleted". Ellipsis, because the cyclic garbage collector does
+# not track it: an undo list of a million entries then costs a collection nothing.
+Absent = EllipsisType
+ABSENT: Final = ...
 
 _FEW: Final = 16  # keys that are cheaper to filter than to sort
 _FIRST_CHUNK: Final = 32
@@ -47,29 +44,28 @@ class Overlay:
         self.undo: list[tuple[bytes, bytes | Absent | None]] = []
         self.dropped: list[int] = []  # storage ids that end to exist
         self.epoch = 0  # counts rollbacks: positions before and after one are not comparable
-        self.order: SortedList[bytes] = SortedList()  # the keys of `writes`, as far as `indexed`
+        self.order: SortedList[bytes] | None = None  # the keys of `writes` as of `indexed`, once asked for
         self.indexed = 0  # the undo position up to which `order` is complete
 
     def rollback_to(self, position: int) -> None:
         """Undo, newest first, everything since `position`."""
         undo, writes, order = self.undo, self.writes, self.order
         indexed = self.indexed
-        rebuild = indexed - position > len(order) // 4
+        if order is not None and indexed - position > len(order) // 4:
+            order = self.order = None
         for place in range(len(undo) - 1, position - 1, -1):
             key, previous = undo[place]
             if not key:
                 self.dropped.pop()
             elif previous is ABSENT:
                 del writes[key]
-                if place < indexed and not rebuild:
+                if order is not None and place < indexed:
                     order.remove(key)
             else:
                 writes[key] = previous
         del undo[position:]
         self.epoch += 1
         if indexed > position:
-            if rebuild:
-                self.order = SortedList(writes)
             self.indexed = position
 
     def drop(self, storage_id: int) -> None:
@@ -79,13 +75,15 @@ class Overlay:
 
     def ordered(self) -> SortedList[bytes]:
         """The keys in order, brought up to date."""
-        undo = self.undo
-        if self.indexed != len(undo):
+        undo, order = self.undo, self.order
+        if order is None:
+            order = self.order = SortedList(self.writes)
+        elif self.indexed != len(undo):
             new = [key for key, previous in islice(undo, self.indexed, None) if previous is ABSENT]
             if new:
-                self.order.update(new)
-            self.indexed = len(undo)
-        return self.order
+                order.update(new)
+        self.indexed = len(undo)
+        return order
 
     def touches(self, start: bytes, stop: bytes | None) -> bool:
         """Whether any key in [start, stop) is written."""

@@ -509,6 +509,9 @@ class Transaction(TransactionState):
             if self.queues:
                 self.locks.release_all(self)
         self.state = state
-        self.read_only = True  # whoever writes now is told that it ended
+        # Open results may still read the overlay; whoever writes now is told that the transaction ended.
+        self.writes = {}
+        self.undo = []
+        self.read_only = True
         if self.control.watches_end:
             self.control.after_end(self)

@@ -3,7 +3,7 @@
     # A comment says what the case shows.
     t1> INSERT INTO test VALUES (1)          the script: lines of whatever language the test speaks
     t1> COMMIT
-    --- read committed                       a section of results; a script may have several, or an unnamed one
+    --- read committed                       a section of results; there may be several, or an unnamed one
     t1 committed
 
 Cases are separated by blank lines. `pytest --rewrite-golden` writes what happens now into the files; the

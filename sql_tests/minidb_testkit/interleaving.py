@@ -1,8 +1,8 @@
 """Runs several sessions step by step, one thread at a time, so that every run has the same transcript.
 
-Each session has a thread of its own, as in life: a step that must wait for a lock really waits. The lock table
-tells when (`on_wait`), who is let go (`on_grant`), and asks before a waiter goes on (`on_resume`), so the
-stepper needs neither sleeps nor polling:
+Each session has a thread of its own, as in life: a step that must wait for a lock really waits. The lock
+table tells when (`on_wait`), who is let go (`on_grant`), and asks before a waiter goes on (`on_resume`), so
+the stepper needs neither sleeps nor polling:
 
     step(t2, UPDATE)   t2's thread runs ... on_wait            -> "t2 waits for ..."
     step(t1, COMMIT)   t1's thread runs ... on_grant(t2) ... done

@@ -106,7 +106,7 @@ class Scenario:
                         outcomes += stepper.wake(name)
                 for outcome in outcomes:
                     lines.extend(f"    {outcome.session}: {text}" for text in outcome.text.splitlines())
-        for name in [each for each in self.transactions]:
+        for name in list(self.transactions):
             assert self.transactions[name].waiting is None, f"{name} still waits at the end"
             self.locks.release_all(self.transactions[name])
         assert not self.locks.owners

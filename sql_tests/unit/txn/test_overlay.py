@@ -117,7 +117,7 @@ def test_a_scan_goes_on_while_its_statement_writes() -> None:
 def test_untouched_batches_pass_whole() -> None:
     overlay = Overlay()
     write(overlay, b"0005", b"x")
-    first = [(b"%04d" % number, b"v") for number in range(0, 5)]
+    first = [(b"%04d" % number, b"v") for number in range(5)]
     second = [(b"%04d" % number, b"v") for number in range(5, 10)]
     third = [(b"%04d" % number, b"v") for number in range(10, 15)]
     found = list(merged_batches(iter([first, second, third]), OverlayView(overlay, 1), b"", None, False))
