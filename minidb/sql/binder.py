@@ -1,7 +1,7 @@
 """What binding one statement needs everywhere: the catalog, parameter types, fresh column ids, CTEs.
 
-`bind_query` and `bind_change` come in as functions, so that expressions (which hold queries) and queries
-(which hold expressions) need not import each other in a circle.
+Expressions hold queries, queries hold expressions and changes: each reaches the others through `Parts`, so
+that the modules need not import each other in a circle.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from typing import Any
 from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
-from minidb.expr.node import Column, Parameter
+from minidb.expr.node import Column, Expr, Parameter
 from minidb.plan.nodes import Plan
 from minidb.sql.scope import Scope
 from minidb.value.sql_types import UNKNOWN, SqlType
-
-QueryBinder = Callable[["Binder", exp.Expression, "Scope | None"], "BoundQuery"]
-ChangeBinder = Callable[["Binder", exp.Expression, "Scope | None"], "BoundQuery"]
 
 
 @dataclass(slots=True)
@@ -44,17 +41,25 @@ class CommonTable:
     returns: bool = True  # a change without RETURNING has nothing to scan
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The mutually recursive parts of the binder."""
+
+    expression: Callable[[Binder, exp.Expression, Scope], Expr]
+    query: Callable[[Binder, exp.Expression, Scope | None, bool], BoundQuery]
+    change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
+
+
 class Binder:
     """The state of binding one statement."""
 
     __slots__ = (
-        "bind_change",
-        "bind_query",
         "catalog",
         "common_tables",
         "next_cte",
         "next_id",
         "parameter_types",
+        "parts",
         "settings",
         "views",
     )
@@ -64,18 +69,30 @@ class Binder:
         catalog: Catalog,
         parameter_types: Sequence[SqlType],
         settings: Mapping[str, Any],
-        bind_query: QueryBinder,
-        bind_change: ChangeBinder | None = None,
+        parts: Parts,
     ) -> None:
         self.catalog = catalog
         self.parameter_types: list[SqlType] = list(parameter_types)
         self.settings = settings
-        self.bind_query = bind_query
-        self.bind_change = bind_change
+        self.parts = parts
         self.common_tables: list[CommonTable] = []
         self.next_id = 1
         self.next_cte = 1
         self.views: list[str] = []  # those being expanded
+
+    def expression(self, tree: exp.Expression, scope: Scope) -> Expr:
+        """A bound expression."""
+        return self.parts.expression(self, tree, scope)
+
+    def query(
+        self, tree: exp.Expression, outer: Scope | None = None, *, keep_unknown: bool = False
+    ) -> BoundQuery:
+        """A bound query; its untyped literals become text unless `keep_unknown`."""
+        return self.parts.query(self, tree, outer, keep_unknown)
+
+    def change(self, tree: exp.Expression, outer: Scope | None = None) -> BoundQuery:
+        """A bound INSERT, UPDATE or DELETE."""
+        return self.parts.change(self, tree, outer)
 
     def new_column(self, name: str, type: SqlType, relation: str = "") -> Column:
         """A column with an id of its own."""

@@ -328,6 +328,9 @@ class _Adapter:
             self.parameter(token, number, "$", number.text)
             self.position += 1
             return
+        elif kind in (TokenType.ARROW, TokenType.DARROW):
+            self.arrow(token)
+            return
         elif kind is TokenType.NOT and token.text == "!":
             operator = self.touching()
             if operator is None or operator.token_type not in _NEGATED_OPERATORS or operator.text[0] != "~":
@@ -352,6 +355,20 @@ class _Adapter:
         elif kind is TokenType.IDENTIFIER and token.text == "":
             raise SyntaxError_('zero-length delimited identifier at or near """"', position=token.start + 1)
         self.output.append(token)
+
+    def arrow(self, token: Token) -> None:
+        """-> and ->> with a literal key: in parentheses, or sqlglot makes a path of it."""
+        self.output.append(token)
+        key = self.next()
+        length = 1
+        if key is not None and key.token_type is TokenType.DASH:
+            key, length = self.next(2), 2
+        if key is None or (key.token_type is not TokenType.NUMBER and key.token_type not in _STRINGS):
+            return
+        self.output.append(_token(TokenType.L_PAREN, "(", key))
+        self.output.extend(self.tokens[self.position + 1 : self.position + 1 + length])
+        self.output.append(_token(TokenType.R_PAREN, ")", key))
+        self.position += length
 
     def after_name(self, token: Token) -> bool:
         """Whether this dot directly follows a name: `t.1` is an error, `SELECT .5` is not."""

@@ -620,8 +620,5 @@ UTILITY_PARSERS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtilit
 }
 
 UNSUPPORTED_COMMANDS: Final = frozenset(
-    """
-    call close cluster comment deallocate declare do execute fetch grant import listen load lock merge move
-    notify prepare reassign refresh reindex revoke security unlisten
-    """.split()
+    ["call", "close", "cluster", "comment", "deallocate", "declare", "do", "execute", "fetch", "grant", "import", "listen", "load", "lock", "merge", "move", "notify", "prepare", "reassign", "refresh", "reindex", "revoke", "security", "unlisten"]
 )

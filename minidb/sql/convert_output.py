@@ -1,0 +1,36 @@
+"""A query's output columns converted to other types: for set operations, recursive queries and INSERT."""
+
+from __future__ import annotations
+
+from minidb.expr.cast import cast
+from minidb.expr.node import Expr
+from minidb.plan.nodes import Plan, Project, Values
+from minidb.sql.binder import Binder
+from minidb.value.sql_types import SqlType
+
+
+def converted(binder: Binder, plan: Plan, types: list[SqlType]) -> Plan:
+    """The plan with its columns converted to `types`: literals where they stand, else by a projection."""
+    if all(column.type == type_ for column, type_ in zip(plan.columns, types, strict=True)):
+        return plan
+    columns = tuple(
+        [
+            column if column.type == type_ else binder.new_column(column.name, type_)
+            for column, type_ in zip(plan.columns, types, strict=True)
+        ]
+    )
+    if isinstance(plan, Project):
+        return Project(plan.source, columns, _cast_all(plan.expressions, types))
+    if isinstance(plan, Values):
+        return Values(columns, tuple([_cast_all(row, types) for row in plan.rows]))
+    columns = tuple([binder.new_column(column.name, column.type) for column in columns])
+    return Project(plan, columns, _cast_all(plan.columns, types))
+
+
+def _cast_all(expressions: tuple[Expr, ...], types: list[SqlType]) -> tuple[Expr, ...]:
+    return tuple(
+        [
+            expression if expression.type == type_ else cast(expression, type_, "implicit")
+            for expression, type_ in zip(expressions, types, strict=True)
+        ]
+    )
