@@ -73,7 +73,7 @@ Access = FullScan | KeyLookup | KeyRange
 
 @dataclass(frozen=True, slots=True)
 class ScanIndex:
-    """An index with expressions or a predicate, bound over the columns of the `Scan` that may use it."""
+    """An index with expressions or a predicate, bound over the stored row (`Slot(i)` is slot i)."""
 
     schema: IndexSchema
     keys: tuple[Expr, ...]
@@ -84,8 +84,8 @@ class ScanIndex:
 class Scan(Plan):
     """Rows of a stored table: `columns[i]` is stored slot `slots[i]`; `where` is tested inside.
 
-    `indexes` are the table's indexes that have an expression or a predicate, bound; the planner knows
-    such an index by them only (those over plain columns it finds in `table`).
+    `indexes` are the table's indexes that have an expression or a predicate, bound; the planner uses such
+    an index only if it is given here (those over plain columns it finds in `table`).
 
     `key`, if asked for, is the row's storage key (bytes): one more output column, the last, for
     UPDATE, DELETE and row locks. It is part of `columns` (as the last) and has no entry in `slots`.

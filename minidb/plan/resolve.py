@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import cast
 
 from minidb.expr.node import Column, Constant, Expr, OuterSlot, Parameter, Slot
-from minidb.plan.changes import Change, Delete, Insert, OnConflict, Target, TargetIndex, Update
+from minidb.plan.changes import Change, Delete, Insert, OnConflict, Update
 from minidb.plan.nodes import (
     Aggregate,
     AggregateCall,
@@ -282,7 +282,7 @@ class _Resolver:
         source = self.plan(change.source)
         from_source = change.source.columns
         target_row = change.targets[0].row
-        targets = tuple([self.target(target) for target in change.targets])
+        targets = change.targets  # bound over stored slots from the start
         match change:
             case Insert(on_conflict=conflict):
                 returning = self.expressions(change.returning, _positions(target_row))
@@ -313,18 +313,3 @@ class _Resolver:
         if assignments is not None:
             assignments = tuple([(slot, self.expression(value, row)) for slot, value in assignments])
         return replace(conflict, assignments=assignments, where=self.optional(conflict.where, row))
-
-    def target(self, target: Target) -> Target:
-        """Checks, index keys and generated columns over the stored row; defaults over none."""
-        row = _positions(target.row)
-        indexes = [
-            TargetIndex(index.schema, self.expressions(index.keys, row), self.optional(index.predicate, row))
-            for index in target.indexes
-        ]
-        return replace(
-            target,
-            indexes=tuple(indexes),
-            checks=tuple([(name, self.expression(check, row)) for name, check in target.checks]),
-            defaults=tuple([self.optional(default, _NO_ROW) for default in target.defaults]),
-            generated=tuple([(slot, self.expression(value, row)) for slot, value in target.generated]),
-        )
