@@ -455,8 +455,9 @@ class Transaction(TransactionState):
         if self.undo:
             self._commit_writes()
             return
+        may_wait = self.synchronous_commit and not self.read_only
         self._end(COMMITTED)
-        if self.synchronous_commit and not self.read_only:
+        if may_wait:
             seen = self.store.latest if self._saw_latest else self.snapshot
             if seen.commit_id > self.store.durable.commit_id:
                 self.store.sync(seen.commit_id)
