@@ -152,15 +152,24 @@ EMPTY = Catalog((), 0)
 
 def load(transaction: Transaction) -> Catalog:
     """The catalog as the transaction sees it. Its version is unique if the transaction itself changed it."""
+    version = next(_uncommitted_versions) if transaction.catalog_changed else transaction.snapshot.commit_id
+    return _assemble(transaction.batches(_START, _STOP), version)
+
+
+def load_committing(transaction: Transaction, commit_id: int) -> Catalog:
+    """The catalog that the transaction's commit makes: all that was committed, and its own changes."""
+    return _assemble(transaction.batches_latest(_START, _STOP), commit_id)
+
+
+def _assemble(batches: Iterable[list[tuple[bytes, bytes]]], version: int) -> Catalog:
     objects: dict[bytes, bytes] = {}
     statistics: dict[bytes, bytes] = {}
-    for batch in transaction.batches(_START, _STOP):
+    for batch in batches:
         for key, value in batch:
             if key.startswith(_OBJECT):
                 objects[key[5:]] = value
             elif key.startswith(_STATISTICS):
                 statistics[key[5:]] = value
-    version = next(_uncommitted_versions) if transaction.catalog_changed else transaction.snapshot.commit_id
     return Catalog([_object(value, statistics.get(id_)) for id_, value in objects.items()], version)
 
 
@@ -197,9 +206,9 @@ def put_statistics(transaction: Transaction, table: Table, statistics: TableStat
     transaction.put(_STATISTICS + _ID.pack(table.id), _with_checksum(_encode((statistics.rows, columns))))
 
 
-def object_key(object_: CatalogObject) -> bytes:
-    """The key that changes whenever the object does: what a waiter for its lock looks at again."""
-    return _OBJECT + _ID.pack(object_.id)
+def definition_key(id_: int) -> bytes:
+    """The key that changes whenever the object does: who waited for its lock looks at it again."""
+    return _OBJECT + _ID.pack(id_)
 
 
 def _names(object_: CatalogObject) -> frozenset[str]:

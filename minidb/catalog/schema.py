@@ -106,9 +106,10 @@ class View(msgspec.Struct, frozen=True):
     name: str
     query: str
     columns: tuple[str, ...] = ()  # explicit column names, if given
-    depends: tuple[
-        tuple[int, tuple[int, ...]], ...
-    ] = ()  # (relation id, slots or places it reads)
+    depends: tuple[tuple[int, tuple[int, ...]], ...] = ()  # (relation id, slots or places it reads)
+    # What `*` means in the query stays as it was when the view was made: of each relation (by id) it sees
+    # only the first so many slots, or columns of a view.
+    horizons: tuple[tuple[int, int], ...] = ()
 
 
 class Sequence(msgspec.Struct, frozen=True):

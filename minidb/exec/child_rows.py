@@ -69,7 +69,7 @@ class ChildRows:
         return found
 
     def _pairs(self, start: bytes, stop: bytes | None) -> Iterable[tuple[bytes, bytes]]:
-        for batch in self._transaction.latest_batches(start, stop):
+        for batch in self._transaction.batches_latest(start, stop):
             self._context.check_cancel()
             yield from batch
 

@@ -126,5 +126,8 @@ def failing_row(table: Table, row: Row) -> str:
 
 def _texts(values: tuple[Value, ...], types: list[SqlType]) -> str:
     return ", ".join(
-        ["null" if value is None else to_text(value, type_) for value, type_ in zip(values, types, strict=True)]
+        [
+            "null" if value is None else to_text(value, type_)
+            for value, type_ in zip(values, types, strict=True)
+        ]
     )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from minidb.exec.build import build
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_actions import ChangeStatement
+from minidb.exec.operator import Operator
 from minidb.exec.update import may_repeat, position, stored_row_getter
 from minidb.plan.changes import Delete
 from minidb.value.sql_types import Row
 
 
-def run_delete(plan: Delete, statement: ChangeStatement, context: ExecutionContext) -> tuple[int, list[Row]]:
+def run_delete(
+    plan: Delete, source: Operator, statement: ChangeStatement, context: ExecutionContext
+) -> tuple[int, list[Row]]:
     """Remove the rows that the plan's source yields; their number, and RETURNING's rows."""
     writer = statement.writer(plan.targets[0].table.id)
     key_place = position(plan.source, plan.key)
     old_of = stored_row_getter(plan)
     seen: set[bytes] | None = set() if may_repeat(plan.source) else None
-    source = build(plan.source, context)
     count = 0
     returned: list[Row] = []
     try:

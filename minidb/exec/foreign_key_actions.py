@@ -31,7 +31,7 @@ class ChangeStatement:
         self.context = context
         self._targets = {target.table.id: target for target in targets}
         self._writers: dict[int, TableWriter] = {}
-        needed = any([target.referencing or target.table.foreign_keys for target in targets])
+        needed = any(target.referencing or target.foreign_keys for target in targets)
         self.queue = ForeignKeyQueue(targets, context) if needed else None
 
     def writer(self, table_id: int) -> TableWriter:

@@ -30,7 +30,17 @@ _REMEMBERED_PARENTS = 10_000
 class ForeignKey:
     """One foreign key with both its tables: from a child row to its parent's key, and back."""
 
-    __slots__ = ("_key_of", "_order", "_to_child", "_to_parent", "child", "child_values", "parent", "parent_values", "schema")
+    __slots__ = (
+        "_key_of",
+        "_order",
+        "_to_child",
+        "_to_parent",
+        "child",
+        "child_values",
+        "parent",
+        "parent_values",
+        "schema",
+    )
 
     def __init__(self, schema: ForeignKeySchema, child: Table, parent: Table) -> None:
         self.schema = schema
@@ -106,10 +116,10 @@ class ForeignKeyQueue:
         """The foreign keys of a table."""
         found = self._outgoing.get(table_id)
         if found is None:
-            child = self.targets[table_id].table
+            target = self.targets[table_id]
             found = self._outgoing[table_id] = [
-                ForeignKey(schema, child, self.targets[schema.target_table].table)
-                for schema in child.foreign_keys
+                ForeignKey(schema, target.table, self.targets[schema.target_table].table)
+                for schema in target.foreign_keys
             ]
         return found
 

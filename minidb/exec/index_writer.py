@@ -17,7 +17,17 @@ from minidb.value.sql_types import Row, Value
 class IndexWriter:
     """Keeps one index in step with its table. `needs` are the slots on which entries depend."""
 
-    __slots__ = ("context", "encode", "needs", "predicate", "schema", "table", "transaction", "unique", "values_of")
+    __slots__ = (
+        "context",
+        "encode",
+        "needs",
+        "predicate",
+        "schema",
+        "table",
+        "transaction",
+        "unique",
+        "values_of",
+    )
 
     def __init__(self, table: Table, index: TargetIndex, context: ExecutionContext) -> None:
         keys = index_keys_of(index.schema)
@@ -66,9 +76,13 @@ class IndexWriter:
 
     def delete(self, row: Row, row_key: bytes) -> None:
         """Remove the row's entry."""
-        key = self.entry(row, row_key)
-        if key is not None:
-            self.transaction.delete_entry(key)
+        if not self.covers(row):
+            return
+        values = self.values_of(row)
+        if self.unique and None not in values:
+            self.transaction.delete(self.encode(values))  # locked: others may wait to insert an equal key
+        else:
+            self.transaction.delete_entry(fit(self.encode(values) + row_key))
 
     def update(self, old: Row, new: Row, old_key: bytes, new_key: bytes) -> None:
         """Move the row's entry, if that is different at all."""
@@ -77,9 +91,40 @@ class IndexWriter:
         if before == after and old_key == new_key:
             return
         if before is not None:
-            self.transaction.delete_entry(before)
+            self.delete(old, old_key)
         if after is not None:
             self.insert(new, new_key)
+
+    def insert_many(self, rows: list[Row], row_keys: list[bytes]) -> bool:
+        """Add the entries of many new rows; False (and some may be there) if a unique key is taken."""
+        if self.predicate is not None:
+            kept = [
+                (row, row_key)
+                for row, row_key in zip(rows, row_keys, strict=True)
+                if self.predicate.evaluate(row, self.context) is True
+            ]
+            rows = [row for row, _ in kept]
+            row_keys = [row_key for _, row_key in kept]
+        encode = self.encode
+        many_values = list(map(self.values_of, rows))
+        if not self.unique:
+            self.transaction.put_entries(
+                {
+                    fit(encode(values) + row_key): row_key
+                    for values, row_key in zip(many_values, row_keys, strict=True)
+                }
+            )
+            return True
+        single: list[tuple[bytes, bytes]] = []
+        shared: dict[bytes, bytes] = {}
+        for values, row_key in zip(many_values, row_keys, strict=True):
+            if None in values:
+                shared[fit(encode(values) + row_key)] = row_key
+            else:
+                single.append((encode(values), row_key))
+        if shared:
+            self.transaction.put_entries(shared)
+        return self.transaction.insert_many(single) is None
 
 
 def needed_slots(index: TargetIndex) -> frozenset[int]:

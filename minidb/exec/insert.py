@@ -8,21 +8,23 @@ row that DO UPDATE changes may be newer than the snapshot: writing it is up to t
 from __future__ import annotations
 
 from minidb.errors import IntegrityError, SerializationFailure
-from minidb.exec.build import build
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_actions import ChangeStatement
 from minidb.exec.index_writer import IndexWriter
+from minidb.exec.operator import Operator
 from minidb.exec.table_writer import TableWriter
 from minidb.plan.changes import Insert, OnConflict
 from minidb.txn.isolation import IsolationLevel
+from minidb.txn.lock_modes import NO_KEY_UPDATE
 from minidb.value.sql_types import Row
 
 
-def run_insert(plan: Insert, statement: ChangeStatement, context: ExecutionContext) -> tuple[int, list[Row]]:
+def run_insert(
+    plan: Insert, source: Operator, statement: ChangeStatement, context: ExecutionContext
+) -> tuple[int, list[Row]]:
     """Insert all rows of the plan's source; the number of rows stored or updated, and RETURNING's rows."""
     writer = statement.writer(plan.targets[0].table.id)
     conflicts = ConflictWriter(plan.on_conflict, writer, context) if plan.on_conflict is not None else None
-    source = build(plan.source, context)
     count = 0
     returned: list[Row] = []
     try:
@@ -46,7 +48,16 @@ def run_insert(plan: Insert, statement: ChangeStatement, context: ExecutionConte
 class ConflictWriter:
     """INSERT ... ON CONFLICT of one statement."""
 
-    __slots__ = ("_action", "_arbiters", "_assignments", "_context", "_primary", "_shape", "_touched", "_writer")
+    __slots__ = (
+        "_action",
+        "_arbiters",
+        "_assignments",
+        "_context",
+        "_primary",
+        "_shape",
+        "_touched",
+        "_writer",
+    )
 
     def __init__(self, action: OnConflict, writer: TableWriter, context: ExecutionContext) -> None:
         self._action = action
@@ -56,7 +67,9 @@ class ConflictWriter:
         table = writer.table
         self._primary = bool(table.primary_key) and (names is None or table.primary_key_name in names)
         self._arbiters: list[IndexWriter] = [
-            index for index in writer.indexes if index.unique and (names is None or index.schema.name in names)
+            index
+            for index in writer.indexes
+            if index.unique and (names is None or index.schema.name in names)
         ]
         self._assignments = action.assignments
         self._shape = writer.shape(frozenset([slot for slot, _ in action.assignments or ()]))
@@ -83,14 +96,14 @@ class ConflictWriter:
         if self._primary:
             assert writer.keys.row_key is not None
             key = writer.keys.row_key(row)
-            transaction.lock(key)
+            transaction.lock(key, NO_KEY_UPDATE)
             if transaction.get_latest(key) is not None:
                 self._check_visible(key)
                 return key
         for index in self._arbiters:
             entry = index.unique_key(row)
             if entry is not None:
-                transaction.lock(entry)
+                transaction.lock(entry, NO_KEY_UPDATE)
                 row_key = transaction.get_latest(entry)
                 if row_key is not None:
                     self._check_visible(entry)
@@ -113,7 +126,7 @@ class ConflictWriter:
                 hint="Ensure that no rows proposed for insertion within the same command have "
                 "duplicate constrained values.",
             )
-        transaction.lock(key)
+        transaction.lock(key, NO_KEY_UPDATE)
         data = transaction.get_latest(key)
         assert data is not None, "an index entry without its row"
         count = len(writer.table.slot_types)
@@ -129,5 +142,3 @@ class ConflictWriter:
         changed = writer.complete(tuple(values))
         self._touched.add(writer.update(key, existing, changed, self._shape))
         return changed
-
-

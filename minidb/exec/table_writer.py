@@ -1,7 +1,7 @@
 """One table under change: a row goes in, changes or goes out together with its index entries.
 
 A writer belongs to one statement. What a row's change means to other tables is not decided here: foreign
-keys hear of it (`ForeignKeys`) and act when the statement has changed all its rows.
+keys hear of it (`ForeignKeyQueue`) and act when the statement has changed all its rows.
 
 The order within a row is PostgreSQL's: generated columns, NOT NULL, CHECK, the primary key, the other
 unique keys in the order of their creation.
@@ -10,9 +10,10 @@ unique keys in the order of their creation.
 from __future__ import annotations
 
 from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of, slots_getter
+from minidb.errors import IntegrityError
 from minidb.exec.constraints import RowConstraints, unique_violation
 from minidb.exec.context import ExecutionContext
-from minidb.exec.foreign_keys import ForeignKeys
+from minidb.exec.foreign_key_queue import ForeignKeyQueue
 from minidb.exec.index_writer import IndexWriter
 from minidb.plan.changes import Target
 from minidb.txn.lock_modes import ROW_EXCLUSIVE
@@ -43,7 +44,9 @@ class TableWriter:
         "transaction",
     )
 
-    def __init__(self, target: Target, context: ExecutionContext, foreign_keys: ForeignKeys | None) -> None:
+    def __init__(
+        self, target: Target, context: ExecutionContext, foreign_keys: ForeignKeyQueue | None
+    ) -> None:
         table = target.table
         self.target = target
         self.table = table
@@ -79,7 +82,7 @@ class TableWriter:
                 raise unique_violation(self.table, None, values)
         else:
             key = keys.row_id_key(self.transaction.next_row_id(self.table.storage_id))
-            self.transaction.put(key, keys.codec.encode(row))
+            self.transaction.put_entry(key, keys.codec.encode(row))
         if self.indexes:
             row_key = key[PREFIX_LENGTH:]
             for index in self.indexes:
@@ -87,6 +90,48 @@ class TableWriter:
         if self.foreign_keys is not None:
             self.foreign_keys.inserted(self.table.id, row)
         return key
+
+    def insert_batch(self, rows: list[Row]) -> None:
+        """Store new, complete rows.
+
+        All at once if all goes well. If anything is wrong with any of them, one by one: then the error is
+        the first row's that is wrong, as if there were no batches.
+        """
+        start = self.transaction.savepoint()
+        try:
+            done = self._insert_many(rows)
+        except IntegrityError:
+            done = False
+        if not done:
+            self.transaction.rollback_to(start)
+            for row in rows:
+                self.insert(row)
+
+    def _insert_many(self, rows: list[Row]) -> bool:
+        if self.constraints.checks or self.constraints.not_null:
+            test = self.constraints.test
+            for row in rows:
+                test(row)
+        keys = self.keys
+        encode = keys.codec.encode
+        transaction = self.transaction
+        if keys.row_key is not None:
+            stored = list(map(keys.row_key, rows))
+            if transaction.insert_many(list(zip(stored, map(encode, rows), strict=True))) is not None:
+                return False
+        else:
+            storage_id = self.table.storage_id
+            stored = [keys.row_id_key(transaction.next_row_id(storage_id)) for _ in rows]
+            transaction.put_entries(dict(zip(stored, map(encode, rows), strict=True)))
+        if self.indexes:
+            row_keys = [key[PREFIX_LENGTH:] for key in stored]
+            for index in self.indexes:
+                if not index.insert_many(rows, row_keys):
+                    return False
+        if self.foreign_keys is not None:
+            for row in rows:
+                self.foreign_keys.inserted(self.table.id, row)
+        return True
 
     def shape(self, slots: frozenset[int]) -> UpdateShape:
         """What updates that assign these slots (and the generated ones) have to touch."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 
-from minidb.exec.build import build
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_actions import ChangeStatement
+from minidb.exec.operator import Operator
 from minidb.expr.node import Column
 from minidb.plan.changes import Delete, Update
 from minidb.plan.nodes import Distinct, Filter, Limit, Lock, Plan, Project, Scan, Sort
 from minidb.value.sql_types import Row
 
 
-def run_update(plan: Update, statement: ChangeStatement, context: ExecutionContext) -> tuple[int, list[Row]]:
+def run_update(
+    plan: Update, source: Operator, statement: ChangeStatement, context: ExecutionContext
+) -> tuple[int, list[Row]]:
     """Change the rows that the plan's source yields; their number, and RETURNING's rows."""
     writer = statement.writer(plan.targets[0].table.id)
     shape = writer.shape(frozenset([slot for slot, _ in plan.assignments]))
@@ -28,7 +30,6 @@ def run_update(plan: Update, statement: ChangeStatement, context: ExecutionConte
     assignments = [(slot, expression.evaluate) for slot, expression in plan.assignments]
     seen: set[bytes] | None = set() if may_repeat(plan.source) else None
     complete = writer.complete if plan.targets[0].generated else None
-    source = build(plan.source, context)
     count = 0
     returned: list[Row] = []
     try:

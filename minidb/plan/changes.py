@@ -1,7 +1,8 @@
 """The statements that change rows: INSERT, UPDATE, DELETE, with all that they must check, already bound.
 
-The binder collects what the changed table (and, through foreign keys, other tables) needs: checks,
-index keys, defaults. Expressions of a `Target` are over `Target.row`: one column per stored slot.
+The binder collects what the changed table (and, through foreign keys, other tables) needs: checks, index
+keys, defaults. Expressions that the table stores (of `Target` and `TargetIndex`) are bound in their final form
+over the stored row, `Slot(i)` being slot i; those of the statement refer to columns, such as `Target.row`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from minidb.plan.nodes import Plan
 
 @dataclass(frozen=True, slots=True)
 class TargetIndex:
-    """An index with its key expressions and predicate bound over `Target.row`."""
+    """An index with its key expressions and predicate over the stored row."""
 
     schema: IndexSchema
     keys: tuple[Expr, ...]
@@ -33,6 +34,7 @@ class Target:
     not_null: tuple[int, ...]  # slots
     defaults: tuple[Expr | None, ...]  # per slot, for SET DEFAULT
     generated: tuple[tuple[int, Expr], ...] = ()  # stored generated columns: slot, expression
+    foreign_keys: tuple[ForeignKeySchema, ...] = ()  # the table's own that its changes can break
     referencing: tuple[tuple[int, ForeignKeySchema], ...] = ()  # (table id, its foreign key to this table)
 
 

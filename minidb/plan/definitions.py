@@ -91,7 +91,7 @@ class Drop(Definition):
 
     tag: str
     objects: tuple[CatalogObject, ...]
-    altered: tuple[tuple[Table, Table], ...] = ()
+    altered: tuple[tuple[CatalogObject, CatalogObject], ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -144,37 +144,32 @@ class CheckForeignKey(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class BuildIndex(Step):
-    """Fill an index of the new schema (23505 if it is unique and the rows are not)."""
-
-    index: TargetIndex
-
-
-@dataclass(frozen=True, slots=True)
-class DropIndexStorage(Step):
-    """The entries under this storage id are garbage."""
-
-    storage_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class RewriteRows(Step):
-    """New storage: slot i of every row becomes `values[i]`, and its key follows the new schema."""
+    """New storage: slot i of every row becomes `values[i]`; keys and entries follow the new schema.
+
+    `counters` are slots that get the next value of a new sequence (by name).
+    """
 
     values: tuple[Expr, ...]
+    counters: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AlterTable(Definition):
-    """`steps` run in order, over rows of the new schema once `RewriteRows` has run."""
+    """From `old` to `new`, which is complete but for new storage ids (0).
+
+    `missing` are the values that rows of today have in new slots. `steps` run in order over rows as the new
+    schema has them; `indexes` are all of the new schema's, for those that must be built (storage id 0).
+    """
 
     old: Table
     new: Table
+    indexes: tuple[TargetIndex, ...] = ()
+    missing: tuple[tuple[int, Expr], ...] = ()
     steps: tuple[Step, ...] = ()
     created: tuple[Sequence, ...] = ()
     dropped: tuple[CatalogObject, ...] = ()
-    altered: tuple[tuple[Table, Table], ...] = ()  # other tables that lose a foreign key (CASCADE)
-    changed_sequences: tuple[tuple[Sequence, Sequence], ...] = ()
+    altered: tuple[tuple[CatalogObject, CatalogObject], ...] = ()  # other objects that change with it
     notices: tuple[str, ...] = ()
     tag: str = "ALTER TABLE"
 
@@ -184,8 +179,7 @@ class RenameObject(Definition):
     """ALTER VIEW, SEQUENCE, INDEX ... RENAME TO: the object under its new name (an index: its table)."""
 
     tag: str
-    old: CatalogObject
-    new: CatalogObject
+    changed: tuple[tuple[CatalogObject, CatalogObject], ...]  # (old, new), the renamed one first
 
 
 # --- what steers the session ----------------------------------------------------------------------
