@@ -12,7 +12,7 @@ from typing import Any
 from minidb.catalog.catalog import Catalog
 from minidb.plan.changes import Change
 from minidb.plan.definitions import Definition, Utility
-from minidb.plan.nodes import Plan
+from minidb.plan.nodes import Plan, With
 from minidb.session.result import Columns, Converter
 from minidb.value.sql_types import Row, SqlType
 
@@ -27,6 +27,7 @@ class Prepared:
     __slots__ = (
         "bulk_change",
         "catalog",
+        "changes_rows",
         "columns",
         "convert",
         "fast_change",
@@ -59,10 +60,16 @@ class Prepared:
         self.columns = columns
         self.convert = convert
         self.tag = tag
+        self.changes_rows = changes_rows(statement)
         self.locks_rows = locks_rows  # a query that locks or writes: it cannot run on a bare snapshot
         self.fast_query: FastQuery | None = None
         self.fast_change: FastChange | None = None
         self.bulk_change: BulkChange | None = None
+
+
+def changes_rows(statement: object) -> bool:
+    """Whether it is an INSERT, UPDATE or DELETE, with or without WITH."""
+    return isinstance(statement.body if isinstance(statement, With) else statement, Change)
 
 
 def row_converter(columns: Columns, converters: dict[Any, Callable[[Any], Any]]) -> Converter | None:

@@ -19,8 +19,8 @@ from typing import Any
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, InFailedTransaction, ProgrammingError
 from minidb.exec.context import ExecutionContext
-from minidb.exec.run import run_change, run_definition
-from minidb.plan.changes import Change
+from minidb.exec.define import run_definition
+from minidb.exec.run import run_change, run_query
 from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
@@ -28,10 +28,9 @@ from minidb.plan.resolve import resolve
 from minidb.session import shape, utility
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
-from minidb.session.prepared import Prepared
+from minidb.session.prepared import Prepared, changes_rows
 from minidb.session.result import Columns, Result
 from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
-from minidb.session.stream import Stream
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
@@ -153,7 +152,7 @@ class Session(SessionState):
             result = self._run(prepared, parameters, text)
             if result.columns is not None:
                 result.close()
-                if not isinstance(prepared.statement, Change):
+                if not prepared.changes_rows:
                     raise ProgrammingError("executemany() takes only statements that change rows")
             total += max(result.rowcount, 0)
         return total
@@ -187,9 +186,9 @@ class Session(SessionState):
         """Run a resolved plan to its end; the number of rows."""
         with self.implicit_transaction() as transaction:
             context = self._context(transaction, self.catalog, values)
-            if isinstance(plan, Change):
+            if changes_rows(plan):
                 return run_change(plan, context)[0]
-            result = Result("SELECT", (), None, Stream(plan, context))
+            result = Result("SELECT", (), None, run_query(plan, context))
             count = 0
             while batch := result.next_batch():
                 count += len(batch)
@@ -199,7 +198,7 @@ class Session(SessionState):
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
         context = self._context(self.transaction, self.catalog, [])
-        return Result("SELECT", columns, None, Stream(resolve(optimize(plan)), context))
+        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
 
     def retry_from(self, start: Any) -> None:
         """Undo a failed part of the present statement, which goes on."""
@@ -283,7 +282,7 @@ class Session(SessionState):
         self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
         statement = prepared.statement
-        if isinstance(statement, Plan) and not isinstance(statement, Change) and not prepared.locks_rows:
+        if isinstance(statement, Plan) and not prepared.locks_rows:
             reader = self.database.store.durable
             if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
                 context = self._context(reader, prepared.catalog, values)
@@ -335,7 +334,7 @@ class Session(SessionState):
                 self.catalog_has_changed()
             return Result(tag, rowcount=-1)
         assert isinstance(statement, Plan)
-        if isinstance(statement, Change):
+        if prepared.changes_rows:
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
             tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
@@ -355,7 +354,7 @@ class Session(SessionState):
         return result
 
     def _stream(self, prepared: Prepared, plan: Plan, context: ExecutionContext) -> Result:
-        return Result("SELECT", prepared.columns, None, Stream(plan, context), -1, prepared.convert)
+        return Result("SELECT", prepared.columns, None, run_query(plan, context), -1, prepared.convert)
 
     def _context(self, reader: Any, catalog: Catalog, values: list[Any]) -> ExecutionContext:
         transaction = self.transaction

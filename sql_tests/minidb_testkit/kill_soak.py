@@ -1,0 +1,143 @@
+"""Kills a writing process at random moments, again and again, and looks at what is left.
+
+    python -m minidb_testkit.kill_soak [--rounds 50] [--seed N]
+
+Each round starts a child that transfers money between accounts from several threads and checkpoints all the
+time; each transfer adds a row to a ledger, and its id is reported only once COMMIT has returned. The parent kills
+the child with SIGKILL, sometimes while it still creates or recovers the database, opens what is left, and checks:
+every reported id is there, no money was made or lost, the ledger explains every balance, `minidb check` is clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import minidb
+
+ACCOUNTS = 20
+START_BALANCE = 1000
+LONGEST_LIFE_SECONDS = 0.8
+
+
+def child(path: str, seed: int) -> None:
+    """Write until killed; each acknowledged ledger id goes to standard output as a line."""
+    with minidb.connect(path, autocommit=True) as connection:
+        connection.executescript(
+            "CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);"
+            "CREATE TABLE IF NOT EXISTS ledger (id BIGINT PRIMARY KEY, payer INTEGER, payee INTEGER,"
+            " amount INTEGER);"
+            "CREATE INDEX IF NOT EXISTS ledger_payer ON ledger (payer)"
+        )
+        connection.execute(
+            f"INSERT INTO account SELECT i, {START_BALANCE} FROM generate_series(1, {ACCOUNTS}) AS g(i) "
+            "ON CONFLICT DO NOTHING"
+        )
+    workers = [threading.Thread(target=_transfer, args=(path, seed * 10 + i), daemon=True) for i in range(3)]
+    for worker in workers:
+        worker.start()
+    with minidb.connect(path, autocommit=True) as connection:
+        while True:
+            connection.execute("CHECKPOINT")
+
+
+def _transfer(path: str, seed: int) -> None:
+    rng = random.Random(seed)
+    connection = minidb.connect(path)
+    while True:
+        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
+        amount, number = rng.randrange(1, 10), rng.getrandbits(62)
+        try:
+            connection.execute("UPDATE account SET balance = balance - ? WHERE id = ?", (amount, payer))
+            connection.execute("INSERT INTO ledger VALUES (?, ?, ?, ?)", (number, payer, payee, amount))
+            connection.execute("UPDATE account SET balance = balance + ? WHERE id = ?", (amount, payee))
+            connection.commit()
+        except minidb.OperationalError as error:
+            connection.rollback()
+            if not error.retryable:
+                raise
+        else:
+            os.write(1, f"{number}\n".encode())
+
+
+def check(path: str, acknowledged: set[int]) -> list[str]:
+    """What is wrong with the database that the child left behind."""
+    problems = list(minidb.check(path)) if Path(path).exists() else []
+    with minidb.connect(path, autocommit=True) as connection:
+        if connection.describe() == ["no tables"]:
+            return problems + (["everything is gone"] if acknowledged else [])
+        try:
+            ledger = connection.execute("SELECT id, payer, payee, amount FROM ledger").fetchall()
+            balances = dict(connection.execute("SELECT id, balance FROM account").fetchall())
+        except minidb.ProgrammingError:
+            return problems + (["a table is gone"] if acknowledged else [])
+    missing = acknowledged - {row[0] for row in ledger}
+    if missing:
+        problems.append(f"{len(missing)} acknowledged transfers are gone")
+    if balances:
+        expected = dict.fromkeys(range(1, ACCOUNTS + 1), START_BALANCE)
+        for _, payer, payee, amount in ledger:
+            expected[payer] -= amount
+            expected[payee] += amount
+        if expected != balances:
+            problems.append("balances and ledger disagree: something was half applied")
+    return problems
+
+
+def soak(rounds: int, seed: int, folder: Path) -> int:
+    """The number of bad rounds. The database is kept from round to round, and begun anew every tenth."""
+    rng = random.Random(seed)
+    bad = transfers = 0
+    acknowledged: set[int] = set()
+    path = ""
+    for number in range(rounds):
+        if number % 10 == 0:
+            path, acknowledged = str(folder / f"kill{number}.db"), set()
+        command = [
+            sys.executable,
+            "-m",
+            "minidb_testkit.kill_soak",
+            "--child",
+            path,
+            "--seed",
+            str(seed + number),
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        time.sleep(0.25 + rng.random() * LONGEST_LIFE_SECONDS)
+        process.send_signal(signal.SIGKILL)
+        output = process.communicate()[0]
+        # The last line may be cut in the middle; a whole one ends with a newline.
+        lines = output.decode().split("\n")[:-1]
+        acknowledged.update([int(line) for line in lines])
+        transfers += len(lines)
+        problems = check(path, acknowledged)
+        for problem in problems:
+            print(f"round {number}: {problem}", flush=True)
+        bad += bool(problems)
+    print(f"{rounds} kills, {transfers} acknowledged transfers, {bad} bad rounds")
+    return bad
+
+
+def main() -> int:
+    """Exit status 1 if any round was bad."""
+    parser = argparse.ArgumentParser(prog="python -m minidb_testkit.kill_soak", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", metavar="PATH", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child is not None:
+        child(options.child, options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        return 1 if soak(options.rounds, options.seed, Path(folder)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
