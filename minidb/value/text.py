@@ -42,11 +42,7 @@ def to_text(value: Value, type_: SqlType, session: SessionTime = UTC_SESSION) ->
 
 def reader(type_: SqlType, session: SessionTime = UTC_SESSION) -> Callable[[str], Value]:
     """A function that reads text as `type_`."""
-    kind = type_.kind
-    if kind in ZONED_KINDS:
-        read = _zoned_reader(kind, session)
-    else:
-        read = _READERS[kind]
+    read = plain_reader(type_.kind, session)
     adjust = fit.assignment_fit(type_)
     if adjust is None:
         return read
@@ -55,6 +51,11 @@ def reader(type_: SqlType, session: SessionTime = UTC_SESSION) -> Callable[[str]
         return adjust(read(text))
 
     return read_and_fit
+
+
+def plain_reader(kind: Kind, session: SessionTime = UTC_SESSION) -> Callable[[str], Value]:
+    """A function that reads text as `kind`, without modifiers."""
+    return _zoned_reader(kind, session) if kind in ZONED_KINDS else _READERS[kind]
 
 
 def writer(type_: SqlType, session: SessionTime = UTC_SESSION) -> Callable[[Value], str]:
