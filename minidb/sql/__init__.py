@@ -5,14 +5,21 @@
 
 Inside, every binding function takes the statement's `Binder` (binder.py), the tree and a `Scope` (scope.py):
 
+    Binder(catalog, parameter_types, settings, parts)    parts: bind.PARTS, or bind_expression.NO_QUERIES
     binder.new_column(name, type, relation) -> Column
-    bind_expression.bind_expression(binder, tree, scope) -> Expr
+    binder.expression(tree, scope) -> Expr               the same as bind_expression.bind_expression
+    binder.query(tree, outer scope | None, keep_unknown=False) -> BoundQuery(plan, names, free)
     bind_expression.bind_condition(binder, tree, scope, "WHERE") -> boolean Expr
     bind_expression.bind_in_clause(binder, tree, scope, "CHECK constraints") -> Expr, no aggregates
     bind_expression.bind_text_expression(binder, sql_text, table, row) -> Expr over a column per stored slot
-    binder.bind_query(binder, tree, outer scope | None) -> BoundQuery(plan, names, free)
+    bind_from.bind_from(binder, tree, joins, scope) -> Plan; bind_table.scan(binder, table, alias, None) -> Item
+    convert_output.converted(binder, plan, types, context) -> Plan with columns of these types
+    bind_with.bind_with(binder, tree, outer) -> [(Cte, free)]
     scope = Scope(); scope.add(Relation(alias, names, columns, table)); resolve(scope, name, qualifier)
-    names.identifier(node) -> folded name; names.position_of(node) -> position from 1; names.refuse(what, node)
+    names.identifier(node) -> folded name; names.position_of(node) -> position; names.refuse("X is", node)
     types.sql_type(DataType node) -> SqlType; types.type_name(node) -> ("serial", [])
     utility.TokenReader(text, tokens): accept/expect/name/string, for statements read from tokens
+
+What bind.py expects: bind_change.bind_change(binder, tree, outer) -> BoundQuery for exp.Insert, Update, Delete;
+bind_define.bind_definition(binder, DefinitionSyntax) -> Definition.
 """

@@ -18,7 +18,7 @@ from minidb.expr import conditional, like, logic, membership, operators
 from minidb.expr.cast import cast
 from minidb.expr.node import Column, Constant, Expr
 from minidb.sql import bind_function, bind_subquery
-from minidb.sql.binder import Binder
+from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.parse import parse_expression
 from minidb.sql.scope import Relation, Scope, resolve
@@ -61,6 +61,17 @@ def bind_condition(binder: Binder, tree: exp.Expression, scope: Scope, clause: s
         if error.position is None:
             error.position = position_of(tree)
         raise
+
+
+def _no_query(
+    binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unknown: bool = False
+) -> BoundQuery:
+    clause = "a stored expression" if outer is None else outer.level.clause
+    raise NotSupportedError(f"cannot use subquery in {clause}", position=position_of(tree))
+
+
+# For expressions that may not hold a query: what the catalog stores.
+NO_QUERIES: Final = Parts(bind_expression, _no_query, _no_query)
 
 
 def bind_text_expression(binder: Binder, text: str, table: Table, row: tuple[Column, ...]) -> Expr:

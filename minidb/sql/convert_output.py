@@ -9,7 +9,9 @@ from minidb.sql.binder import Binder
 from minidb.value.sql_types import SqlType
 
 
-def converted(binder: Binder, plan: Plan, types: list[SqlType]) -> Plan:
+def converted(
+    binder: Binder, plan: Plan, types: Sequence[SqlType], context: CastContext = "implicit"
+) -> Plan:
     """The plan with its columns converted to `types`: literals where they stand, else by a projection."""
     if all(column.type == type_ for column, type_ in zip(plan.columns, types, strict=True)):
         return plan
@@ -20,17 +22,19 @@ def converted(binder: Binder, plan: Plan, types: list[SqlType]) -> Plan:
         ]
     )
     if isinstance(plan, Project):
-        return Project(plan.source, columns, _cast_all(plan.expressions, types))
+        return Project(plan.source, columns, _cast_all(plan.expressions, types, context))
     if isinstance(plan, Values):
-        return Values(columns, tuple([_cast_all(row, types) for row in plan.rows]))
+        return Values(columns, tuple([_cast_all(row, types, context) for row in plan.rows]))
     columns = tuple([binder.new_column(column.name, column.type) for column in columns])
-    return Project(plan, columns, _cast_all(plan.columns, types))
+    return Project(plan, columns, _cast_all(plan.columns, types, context))
 
 
-def _cast_all(expressions: tuple[Expr, ...], types: list[SqlType]) -> tuple[Expr, ...]:
+def _cast_all(
+    expressions: tuple[Expr, ...], types: Sequence[SqlType], context: CastContext
+) -> tuple[Expr, ...]:
     return tuple(
         [
-            expression if expression.type == type_ else cast(expression, type_, "implicit")
+            expression if expression.type == type_ else cast(expression, type_, context)
             for expression, type_ in zip(expressions, types, strict=True)
         ]
     )

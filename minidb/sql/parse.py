@@ -1,7 +1,8 @@
-"""SQL text to statements: sqlglot's trees for queries, changes and definitions, own data for the rest.
+"""SQL text to statements: sqlglot's trees for queries and changes, own data for the rest.
 
-    text -> tokens.statements -> first word -> sqlglot -> check_tree     SELECT, INSERT, CREATE ...
-                                            -> utility                   BEGIN, SET, EXPLAIN, COPY ...
+    text -> tokens.statements -> first word -> sqlglot -> check_tree         SELECT, INSERT, WITH ...
+                                            -> parse_define                  CREATE, ALTER, DROP ...
+                                            -> session_statements, utility   BEGIN, SET, EXPLAIN, COPY ...
 
 Trees are sqlglot's stock classes. sqlglot accepts more than PostgreSQL does and drops what it does not
 understand here and there; `check_tree` refuses what the binder would not look at.
@@ -10,6 +11,7 @@ understand here and there; `check_tree` refuses what the binder would not look a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,31 +21,38 @@ from sqlglot.errors import ErrorLevel, ParseError
 from sqlglot.tokens import Token, TokenType
 
 from minidb.errors import NotSupportedError, SyntaxError_
-from minidb.plan.definitions import Utility
+from minidb.plan.definitions import Commit, Rollback, RollbackTo, Utility
+from minidb.sql import session_statements, utility
 from minidb.sql.check_tree import check_tree
-from minidb.sql.tokens import Statement, near, statements
-from minidb.sql.utility import (
-    UNSUPPORTED_COMMANDS,
-    UTILITY_PARSERS,
-    TokenReader,
-    UnboundUtility,
-)
+from minidb.sql.copy_statement import parse_copy
+from minidb.sql.parse_define import parse_definition
+from minidb.sql.tokens import near, statements
+from minidb.sql.utility import TokenReader, UnboundUtility
 
 Tree = exp.Expression | Utility | UnboundUtility
 
 _DIALECT: Final = Postgres()
 _QUERIES: Final = frozenset({"select", "values", "table", "with", "("})
 _CHANGES: Final = frozenset({"insert", "update", "delete"})
-_DEFINITIONS: Final = frozenset({"create", "alter", "drop", "truncate"})
+_DEFINITIONS: Final = frozenset({"create", "alter", "drop", "truncate", "reindex"})
+_FROM_TOKENS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]] = {
+    **session_statements.PARSERS,
+    **utility.PARSERS,
+    "copy": parse_copy,
+}
+_UNSUPPORTED: Final = frozenset(
+    {"call", "close", "cluster", "comment", "deallocate", "declare", "do", "execute", "fetch", "grant"}
+    | {"import", "listen", "load", "lock", "merge", "move", "notify", "prepare", "reassign", "refresh"}
+    | {"revoke", "security", "unlisten"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedStatement:
     """One statement: its tree, where it stands in the text, and its parameters.
 
-    `kind` is select, insert, update, delete, create, alter, drop, truncate, or a utility's first word.
-    `tokens` are for statements whose details sqlglot's tree does not keep. Positions in errors and in
-    `node.meta['start']` count from the beginning of the whole text, of which `text` is a part.
+    `kind` is select, insert, update or delete, else the statement's first word. Positions in errors and in
+    `node.meta['start']` count from the beginning of `source`, the whole text, of which `text` is a part.
     """
 
     tree: Tree
@@ -51,13 +60,19 @@ class ParsedStatement:
     offset: int
     kind: str
     parameters: tuple[str | None, ...]
-    tokens: tuple[Token, ...]
     source: str
+
+    @property
+    def ends_transaction(self) -> bool:
+        """Whether a failed transaction accepts it: COMMIT, ROLLBACK, ROLLBACK TO."""
+        return isinstance(self.tree, Commit | Rollback | RollbackTo)
 
 
 def parse(text: str) -> list[ParsedStatement]:
     """The statements of a script, in order."""
-    return [_parse_statement(text, statement) for statement in statements(text)]
+    return [
+        parse_tokens(text, statement.tokens, tuple(statement.parameters)) for statement in statements(text)
+    ]
 
 
 def parse_query(text: str) -> exp.Expression:
@@ -75,32 +90,27 @@ def parse_expression(text: str) -> exp.Expression:
     return expression.this if isinstance(expression, exp.Alias) else expression
 
 
-def _parse_statement(text: str, statement: Statement) -> ParsedStatement:
-    tokens = statement.tokens
+def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, ...] = ()) -> ParsedStatement:
+    """The one statement that these tokens of `text` are."""
     first = text[tokens[0].start : tokens[0].end + 1].lower().split()[0]
     tree: Tree
-    if first in UTILITY_PARSERS:
+    kind = first
+    if first in _FROM_TOKENS:
         reader = TokenReader(text, tokens)
-        tree = UTILITY_PARSERS[first](reader)
+        tree = _FROM_TOKENS[first](reader)
         reader.expect_end()
-        kind = first
-    elif first in _QUERIES or first in _CHANGES or first in _DEFINITIONS:
-        tree = parse_tree(text, tokens)
-        kind = first if first in _CHANGES or first in _DEFINITIONS else _query_kind(tree)
-    elif first in UNSUPPORTED_COMMANDS:
+    elif first in _DEFINITIONS:
+        tree = parse_definition(text, tokens)
+    elif first in _QUERIES or first in _CHANGES:
+        found = parse_tree(text, tokens)
+        is_change = isinstance(found, exp.Insert | exp.Update | exp.Delete)
+        tree, kind = found, str(found.key) if is_change else "select"
+    elif first in _UNSUPPORTED:
         raise NotSupportedError(f"{first.upper()} is not supported", position=tokens[0].start + 1)
     else:
         raise near(text, tokens[0])
     begin, end = tokens[0].start, tokens[-1].end + 1
-    return ParsedStatement(
-        tree, text[begin:end], begin, kind, tuple(statement.parameters), tuple(tokens), text
-    )
-
-
-def _query_kind(tree: exp.Expression) -> str:
-    if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
-        return str(tree.key)
-    return "select"
+    return ParsedStatement(tree, text[begin:end], begin, kind, parameters, text)
 
 
 def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:

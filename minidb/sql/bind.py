@@ -1,0 +1,156 @@
+"""A parsed statement and a catalog -> what the session runs: a plan, a definition or a utility.
+
+SELECT                    bind_query
+INSERT, UPDATE, DELETE    bind_change
+CREATE, ALTER, DROP ...   bind_define
+EXPLAIN, COPY, ANALYZE    here: they hold one of the above, or name tables
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlglot import exp
+from sqlglot.tokens import Token
+
+from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Table
+from minidb.errors import OperationalError, ProgrammingError
+from minidb.plan.definitions import Analyze, Copy, Definition, Explain, Utility, Vacuum
+from minidb.plan.nodes import Plan, Project
+from minidb.sql.bind_change import bind_change
+from minidb.sql.bind_define import bind_definition
+from minidb.sql.bind_expression import bind_expression
+from minidb.sql.bind_query import bind_query
+from minidb.sql.bind_table import refuse_at, relation_named, scan
+from minidb.sql.binder import Binder, BoundQuery, Parts
+from minidb.sql.copy_statement import CopyStatement
+from minidb.sql.define_syntax import DefinitionSyntax
+from minidb.sql.parse import ParsedStatement, parse_tokens
+from minidb.sql.utility import AnalyzeStatement, ExplainStatement, TableName
+from minidb.value.sql_types import SqlType
+
+PARTS: Final = Parts(bind_expression, bind_query, bind_change)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """`columns` are the result's names and types; empty if there is none."""
+
+    plan: Plan | Definition | Utility
+    parameter_types: tuple[SqlType, ...]
+    columns: tuple[tuple[str, SqlType], ...]
+
+
+def bind(
+    statement: ParsedStatement,
+    catalog: Catalog,
+    parameter_types: Sequence[SqlType] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Bound:
+    """The statement, with every name and type resolved against `catalog`."""
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS)
+    try:
+        return _bind(binder, statement)
+    except RecursionError:
+        raise OperationalError(
+            "stack depth limit exceeded", sqlstate="54001", hint="The statement is nested too deeply."
+        ) from None
+
+
+def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
+    tree = statement.tree
+    columns: tuple[tuple[str, SqlType], ...] = ()
+    plan: Plan | Definition | Utility
+    if isinstance(tree, exp.Expression):
+        query = _query(binder, tree)
+        plan = query.plan
+        columns = tuple([(name, column.type) for name, column in zip(query.names, plan.columns, strict=True)])
+    elif isinstance(tree, Utility):
+        plan = tree
+    elif isinstance(tree, ExplainStatement):
+        plan = _explain(binder, tree, statement)
+    elif isinstance(tree, AnalyzeStatement):
+        tables = tuple([_table(binder, name) for name in tree.tables])
+        plan = Vacuum(tables, tree.analyze) if tree.vacuum else Analyze(tables)
+    elif isinstance(tree, CopyStatement):
+        plan = _copy(binder, tree, statement)
+    else:
+        assert isinstance(tree, DefinitionSyntax)
+        plan = bind_definition(binder, tree)
+    return Bound(plan, tuple(binder.parameter_types), columns)
+
+
+def _query(binder: Binder, tree: exp.Expression) -> BoundQuery:
+    if isinstance(tree, exp.Insert | exp.Update | exp.Delete):
+        return bind_change(binder, tree, None)
+    return bind_query(binder, tree)
+
+
+def _explain(binder: Binder, tree: ExplainStatement, statement: ParsedStatement) -> Utility:
+    inner = parse_tokens(statement.source, list(tree.tokens))
+    bound = _bind(binder, inner).plan
+    if isinstance(bound, Utility):
+        raise ProgrammingError(
+            f"EXPLAIN of {inner.kind.upper()} is not possible",
+            sqlstate="42601",
+            position=tree.tokens[0].start + 1,
+        )
+    return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.format)
+
+
+def _table(binder: Binder, name: TableName) -> Table:
+    found = relation_named(binder, name.name, name.schema, name.position)
+    if isinstance(found, Table):
+        return found
+    raise ProgrammingError(f'"{name.name}" is not a table', sqlstate="42809", position=name.position)
+
+
+def _copy(binder: Binder, tree: CopyStatement, statement: ParsedStatement) -> Utility:
+    options: dict[str, Any] = dict(tree.options)
+    if tree.table is None:
+        plan = _query(binder, _tree(statement.source, tree.query)).plan
+        return Copy(None, (), plan, tree.to, tree.path, options)
+    table = _table(binder, tree.table)
+    if tree.columns is None:
+        columns = [column for column in table.columns if column.generated is None or tree.to]
+    else:
+        columns = []
+        for name, position in tree.columns:
+            column = table.column(name)
+            if column is None:
+                raise ProgrammingError(
+                    f'column "{name}" of relation "{table.name}" does not exist',
+                    sqlstate="42703",
+                    position=position,
+                )
+            if column in columns:
+                raise ProgrammingError(
+                    f'column "{name}" specified more than once', sqlstate="42701", position=position
+                )
+            if column.generated is not None and not tree.to:
+                raise ProgrammingError(
+                    f'column "{name}" is a generated column',
+                    sqlstate="42P10",
+                    position=position,
+                    detail="Generated columns cannot be used in COPY.",
+                )
+            columns.append(column)
+    slots = tuple([column.slot for column in columns])
+    source: Plan | None = None
+    if tree.to:
+        rows = scan(binder, table, table.name, None).plan
+        by_slot = {column.slot: own for column, own in zip(table.columns, rows.columns, strict=True)}
+        chosen = tuple([by_slot[slot] for slot in slots])
+        names = tuple([binder.new_column(own.name, own.type) for own in chosen])
+        source = Project(rows, names, chosen)
+    return Copy(table, slots, source, tree.to, tree.path, options)
+
+
+def _tree(text: str, tokens: tuple[Token, ...]) -> exp.Expression:
+    parsed = parse_tokens(text, list(tokens))
+    if not isinstance(parsed.tree, exp.Expression):
+        raise refuse_at(f"COPY of {parsed.kind.upper()} is not supported", tokens[0].start + 1)
+    return parsed.tree
