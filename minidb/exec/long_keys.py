@@ -17,7 +17,7 @@ from minidb.value.sql_types import Kind, Row
 
 Pairs = list[tuple[bytes, bytes]]
 
-_VARIABLE_LENGTH: Final = frozenset(
+VARIABLE_LENGTH: Final = frozenset(
     {Kind.NUMERIC, Kind.TEXT, Kind.VARCHAR, Kind.CHAR, Kind.BYTEA, Kind.JSON, Kind.JSONB, Kind.UNKNOWN}
 )
 
@@ -27,7 +27,7 @@ def may_be_long(parts: KeyParts) -> bool:
 
     An index on expressions cannot: the planner keeps its conditions in the scan's `where`.
     """
-    return any(type_.kind in _VARIABLE_LENGTH for type_ in parts.types) and None not in parts.slots
+    return any(type_.kind in VARIABLE_LENGTH for type_ in parts.types) and None not in parts.slots
 
 
 class LongKeys:

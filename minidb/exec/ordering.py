@@ -14,45 +14,44 @@ from typing import Any, Final
 from minidb.exec.context import ExecutionContext
 from minidb.plan.nodes import SortKey
 from minidb.value.order import sort_key
-from minidb.value.sql_types import INTEGER_KINDS, Kind, Row, Value
+from minidb.value.sql_types import FLOAT_KINDS, INTEGER_KINDS, Kind, Row, Value
 
+_NEGATED: Final = INTEGER_KINDS | FLOAT_KINDS | {Kind.BOOLEAN, Kind.INTERVAL}  # numbers, once converted
 _SORTED_AT_ONCE: Final = 1 << 16  # rows sorted between two checks for a cancel
 
 
-class _Greatest:
-    """Greater than everything but itself: NULL where NULLs come last."""
+class _Extreme:
+    """Less or greater than all values: NULL, sorting first or last, and NaN, just inside of NULL."""
 
-    __slots__ = ()
+    __slots__ = ("_rank",)
 
-    def __lt__(self, other: object) -> bool:
-        return False
-
-    def __gt__(self, other: object) -> bool:
-        return self is not other
-
-    def __le__(self, other: object) -> bool:
-        return self is other
-
-    def __ge__(self, other: object) -> bool:
-        return True
-
-
-class _Least:
-    """Less than everything but itself: NULL where NULLs come first."""
-
-    __slots__ = ()
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
 
     def __lt__(self, other: object) -> bool:
-        return self is not other
+        return self._rank < (other._rank if isinstance(other, _Extreme) else 0)
 
     def __gt__(self, other: object) -> bool:
-        return False
+        return self._rank > (other._rank if isinstance(other, _Extreme) else 0)
 
     def __le__(self, other: object) -> bool:
-        return True
+        return self._rank <= (other._rank if isinstance(other, _Extreme) else 0)
 
     def __ge__(self, other: object) -> bool:
-        return self is other
+        return self._rank >= (other._rank if isinstance(other, _Extreme) else 0)
+
+    def __neg__(self) -> _Extreme:
+        return _BEFORE_NUMBERS if self._rank > 0 else NAN
+
+    def copy_negate(self) -> _Extreme:
+        """As Decimal has it: descending numerics are negated without rounding."""
+        return -self
+
+
+LEAST: Final = _Extreme(-2)
+_BEFORE_NUMBERS: Final = _Extreme(-1)
+NAN: Final = _Extreme(1)
+GREATEST: Final = _Extreme(2)
 
 
 class _Descending:
@@ -79,31 +78,57 @@ class _Descending:
     __hash__ = None  # type: ignore[assignment]
 
 
-GREATEST: Final = _Greatest()
-LEAST: Final = _Least()
+def _floats(values: list[Value]) -> list[Any]:
+    return [NAN if value != value else value for value in values]
+
+
+def _char(values: list[Value]) -> list[Any]:
+    return [None if value is None else value.rstrip(" ") for value in values]
+
+
+def _totals(values: list[Value]) -> list[Any]:
+    return [None if value is None else value.total() for value in values]
 
 
 class _Key:
     """One sort key: where its value is in the row, and how values of its type compare."""
 
-    __slots__ = ("convert", "descending", "negates", "nulls_first", "position")
+    __slots__ = ("_convert", "_kind", "descending", "nulls_first", "position")
 
     def __init__(self, key: SortKey, position: int) -> None:
         self.position = position
         self.descending = key.descending
         self.nulls_first = key.nulls_first
-        self.convert: Callable[[Value], Any] | None = sort_key(key.expression.type)
-        kind = key.expression.type.kind
-        self.negates = kind in INTEGER_KINDS or kind is Kind.BOOLEAN
+        kind = self._kind = key.expression.type.kind
+        sort_key(key.expression.type)  # refuses types that have no order
+        self._convert: Callable[[list[Value]], list[Any]] | None = None
+        if kind in FLOAT_KINDS or kind is Kind.NUMERIC:
+            self._convert = _floats
+        elif kind is Kind.CHAR:
+            self._convert = _char
+        elif kind is Kind.INTERVAL:
+            self._convert = _totals
 
     def column(self, rows: Sequence[Row]) -> list[Any]:
         """The rows' values in a form that Python orders right; None is NULL."""
         position = self.position
         values = [row[position] for row in rows]
-        convert = self.convert
-        if convert is not None:
-            return [None if value is None else convert(value) for value in values]
-        return values
+        return values if self._convert is None else self._convert(values)
+
+    def comparable(self, rows: Sequence[Row]) -> list[Any]:
+        """The same, with NULLs and the direction in it."""
+        values = self.column(rows)
+        null = LEAST if self.nulls_first else GREATEST
+        if not self.descending:
+            if None in values:
+                return [null if value is None else value for value in values]
+            return values
+        kind = self._kind
+        if kind is Kind.NUMERIC:
+            return [null if value is None else value.copy_negate() for value in values]
+        if kind in _NEGATED:
+            return [null if value is None else -value for value in values]
+        return [null if value is None else _Descending(value) for value in values]
 
 
 class Ordering:
@@ -143,19 +168,5 @@ class Ordering:
 
     def comparable(self, rows: Sequence[Row]) -> list[Any]:
         """For each row a value; the values compare with `<` and `==` as the rows do."""
-        columns = [self._comparable_column(key, rows) for key in self._keys]
+        columns = [key.comparable(rows) for key in self._keys]
         return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-
-    def _comparable_column(self, key: _Key, rows: Sequence[Row]) -> list[Any]:
-        values = key.column(rows)
-        if not key.descending:
-            if None in values:
-                null = LEAST if key.nulls_first else GREATEST
-                return [null if value is None else value for value in values]
-            return values
-        null = LEAST if key.nulls_first else GREATEST
-        if key.negates:
-            if None in values:
-                return [null if value is None else -value for value in values]
-            return [-value for value in values]
-        return [null if value is None else _Descending(value) for value in values]
