@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from minidb.storage.huge import HugeWrites
 from minidb.storage.store import Store
 
 _REMEMBERED: Final = 4096  # commits whose author is known; a power of two
@@ -57,6 +58,12 @@ class Committer:
                     raise
                 assert commit_id == coming
             self._authors[commit_id & (_REMEMBERED - 1)] = (commit_id, author)
+        return commit_id
+
+    def publish_huge(self, author: int, huge: HugeWrites, dropped: Sequence[int]) -> int:
+        """`publish` for writes that went to disk; durable when this returns."""
+        commit_id = self.store.commit_huge(huge, dropped)
+        self._authors[commit_id & (_REMEMBERED - 1)] = (commit_id, author)
         return commit_id
 
     def autonomously(self, writes: Mapping[bytes, bytes | None]) -> None:

@@ -25,6 +25,7 @@ than an observer's `on_wait` and `on_grant`, which must return at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from queue import Empty
 from threading import Lock
@@ -167,6 +168,14 @@ class LockTable:
                 if owners.get(key) is owner:
                     del owners[key]
         return True
+
+    def escalate_most(self, owner: TransactionState, enough: int) -> None:
+        """Escalate where the owner holds most rows, until it holds no more than `enough`, if that can be."""
+        held = owner.held
+        for prefix, count in Counter([key[:PREFIX] for key in held]).most_common():
+            if len(held) <= enough or count == 1:
+                return
+            self.escalate(owner, prefix)
 
     def _others_below(self, owner: TransactionState, prefix: bytes) -> bool:
         """Whether anybody but `owner` holds a key under `prefix`."""

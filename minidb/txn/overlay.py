@@ -37,12 +37,11 @@ _CHUNK: Final = 2048
 class Overlay:
     """The writes and their order. `Transaction` writes `writes` and `undo` itself: that path is hot."""
 
-    __slots__ = ("dropped", "epoch", "indexed", "order", "undo", "writes")
+    __slots__ = ("epoch", "indexed", "order", "undo", "writes")
 
     def __init__(self) -> None:
         self.writes: dict[bytes, bytes | None] = {}
         self.undo: list[tuple[bytes, bytes | Absent | None]] = []
-        self.dropped: list[int] = []  # storage ids that end to exist
         self.epoch = 0  # counts rollbacks: positions before and after one are not comparable
         self.order: SortedList[bytes] | None = None  # the keys of `writes` as of `indexed`, once asked for
         self.indexed = 0  # the undo position up to which `order` is complete
@@ -56,8 +55,8 @@ class Overlay:
         for place in range(len(undo) - 1, position - 1, -1):
             key, previous = undo[place]
             if not key:
-                self.dropped.pop()
-            elif previous is ABSENT:
+                continue  # the trace of a dropped range: see Transaction.drop_range
+            if previous is ABSENT:
                 del writes[key]
                 if order is not None and place < indexed:
                     order.remove(key)
@@ -67,11 +66,6 @@ class Overlay:
         self.epoch += 1
         if indexed > position:
             self.indexed = position
-
-    def drop(self, storage_id: int) -> None:
-        """All keys under `storage_id` end to exist. Its undo entry is the only one with an empty key."""
-        self.dropped.append(storage_id)
-        self.undo.append((b"", None))
 
     def ordered(self) -> SortedList[bytes]:
         """The keys in order, brought up to date."""
@@ -97,7 +91,19 @@ class Overlay:
         return place < len(order) and (stop is None or order[place] < stop)
 
 
-class OverlayView:
+class WriteView:
+    """Some writes of a transaction, as of one moment, in key order."""
+
+    __slots__ = ()
+
+    def chunk(
+        self, low: bytes, high: bytes | None, after: bytes | None, size: int, reverse: bool
+    ) -> tuple[list[tuple[bytes, bytes | None]], bytes | None]:
+        """About `size` entries of [low, high) beyond `after`; the last key seen, if there may be more."""
+        raise NotImplementedError
+
+
+class OverlayView(WriteView):
     """The overlay as of one position of its undo list, whatever is written afterwards."""
 
     __slots__ = ("before", "epoch", "overlay", "position", "seen")
@@ -131,9 +137,8 @@ class OverlayView:
         return before[key] if key in before else overlay.writes.get(key, ABSENT)
 
     def chunk(
-        self, low: bytes | None, high: bytes | None, after: bytes | None, size: int, reverse: bool
+        self, low: bytes, high: bytes | None, after: bytes | None, size: int, reverse: bool
     ) -> tuple[list[tuple[bytes, bytes | None]], bytes | None]:
-        """Up to `size` written keys of [low, high) beyond `after`; the last one looked at, if more follow."""
         overlay = self.overlay
         order = overlay.ordered()
         if self.seen != len(overlay.undo) or self.epoch != overlay.epoch:
@@ -157,7 +162,7 @@ class OverlayView:
 
 
 def merged_batches(
-    base: Iterator[Batch], view: OverlayView, start: bytes, stop: bytes | None, reverse: bool
+    base: Iterator[Batch], view: WriteView, start: bytes, stop: bytes | None, reverse: bool
 ) -> Iterator[Batch]:
     """The snapshot's batches with the view's writes worked in; batches that none of them meets stay whole."""
     size = _FIRST_CHUNK

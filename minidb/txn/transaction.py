@@ -4,70 +4,35 @@ Nothing reaches the store before commit: writes collect in the overlay, so a rol
 write must wait for, and when it must fail, is decided by the lock table and the level's ConcurrencyControl;
 `put` asks them at a key's first write only. One thread at a time uses a transaction, except for `waiting`,
 `waiting_for` and its Interrupt, which any thread may.
-
-The statement of the present moment never sees its own writes: see overlay.py. `new_statement` moves on to
-the next statement, `next_command` makes the statement's writes so far visible to what it reads next.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice, repeat
-from time import time
 from typing import Final
 
 from minidb.errors import InternalError
-from minidb.storage.snapshot import Snapshot
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_SHARE, NO_KEY_UPDATE, ROW_SHARE, UPDATE, WEAK_TABLE_MODES
-from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView
-from minidb.txn.reader import Reader
-from minidb.txn.state import TransactionState
+from minidb.txn.overlay import ABSENT
+from minidb.txn.reads import ACCOUNT_EVERY, TransactionReads
 
 ACTIVE: Final = "active"
 COMMITTED: Final = "committed"
 ROLLED_BACK: Final = "rolled back"
 
 _CATALOG_END: Final = (1).to_bytes(4, "big")  # keys below it are the catalog's
-_ACCOUNT_EVERY: Final = 4096  # writes between two looks at memory
 _ENTRY_OVERHEAD: Final = 250  # bytes that one write costs besides its key and value
 
 
-class Transaction(TransactionState):
+class Transaction(TransactionReads):
     """See the module."""
 
-    __slots__ = (
-        "_account_at",
-        "_accounted",
-        "_catalog_from",
-        "_reader",
-        "_saw_latest",
-        "_watches_reads",
-        "_watches_writes",
-        "began",
-        "bytes",
-        "control",
-        "environment",
-        "locks",
-        "on_commit",
-        "on_commit_failed",
-        "overlay",
-        "owners",
-        "queues",
-        "read_only",
-        "state",
-        "statement_start",
-        "store",
-        "synchronous_commit",
-        "undo",
-        "used",
-        "writes",
-    )
+    __slots__ = ("locks", "on_commit", "on_commit_failed", "owners", "queues", "state", "synchronous_commit")
 
     def __init__(
         self,
@@ -78,15 +43,8 @@ class Transaction(TransactionState):
         read_only: bool,
         interrupt: Interrupt,
     ) -> None:
-        store = environment.store
-        super().__init__(id, level, store.durable if read_only else store.latest, interrupt)
-        self.environment = environment
-        self.store = store
-        self.control = control
-        self.read_only = read_only
-        self.began = time()
+        super().__init__(environment, id, level, control, read_only, interrupt)
         self.state = ACTIVE
-        self.used = False  # whether a statement has begun
         self.synchronous_commit = True
         # Told, under the commit mutex, the id of a commit that nobody can see yet; and if it fails after all.
         self.on_commit: Callable[[Transaction, int], None] | None = None
@@ -95,115 +53,6 @@ class Transaction(TransactionState):
         locks = self.locks = environment.locks
         self.owners = locks.owners
         self.queues = locks.queues
-        overlay = self.overlay = Overlay()
-        self.writes = overlay.writes
-        self.undo = overlay.undo
-        self.statement_start = 0  # position in `undo` where the running statement began
-        self._reader: Reader | None = None  # the running statement's, once it needed one
-        self._watches_reads = control.watches_reads
-        self._watches_writes = control.watches_all_writes
-        self._saw_latest = False  # whether it looked past its snapshot
-        self._catalog_from = -1  # position in `undo` of the first change to the catalog
-        self.bytes = 0
-        self._accounted = 0
-        self._account_at = _ACCOUNT_EVERY
-
-    # -- statements ---------------------------------------------------------------------------------------
-
-    def new_statement(self) -> None:
-        """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
-        if not self.used or self.control.snapshot_per_statement:
-            self.used = True
-            self.snapshot = self.store.durable if self.read_only else self.store.latest
-        self.statement_start = len(self.undo)
-        self._reader = None
-
-    def next_command(self) -> None:
-        """What the statement wrote so far becomes visible to the reads that it begins from now on."""
-        self.statement_start = len(self.undo)
-        self._reader = None
-
-    def savepoint(self) -> int:
-        """The position to roll back to."""
-        return len(self.undo)
-
-    def rollback_to(self, position: int) -> None:
-        """Undo what was written since; locks stay."""
-        self.overlay.rollback_to(position)
-        if self.statement_start > position:
-            self.statement_start = position
-        self._reader = None
-        if self._catalog_from >= position:
-            self._catalog_from = -1
-        if self._accounted > position:
-            self._accounted = position
-        self._account_at = position + _ACCOUNT_EVERY
-
-    def changed(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self.undo)
-
-    @property
-    def catalog_changed(self) -> bool:
-        """Whether it wrote catalog objects."""
-        return self._catalog_from >= 0
-
-    @property
-    def started_at(self) -> datetime.datetime:
-        """When it began: now() and CURRENT_TIMESTAMP."""
-        return datetime.datetime.fromtimestamp(self.began, datetime.UTC)
-
-    # -- reading ------------------------------------------------------------------------------------------
-
-    def get(self, key: bytes) -> bytes | None:
-        """The value of `key` as the running statement sees it, or None."""
-        if self._watches_reads:
-            self.control.before_read(self, key)
-        undo = self.undo
-        if undo:
-            if len(undo) != self.statement_start:
-                value = self._statement_reader().view.get(key)
-            else:
-                value = self.writes.get(key, ABSENT)
-            if value is not ABSENT:
-                return value
-        return self.snapshot.get(key)
-
-    def batches(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
-        """The pairs of [start, stop) in key order, or from the end, as the running statement sees them."""
-        if self._watches_reads:
-            self.control.before_scan(self, start, stop)
-        if self.statement_start == 0:
-            return self.snapshot.batches(start, stop, reverse=reverse)
-        return self._statement_reader().batches(start, stop, reverse=reverse)
-
-    def reader(self) -> Snapshot | Reader:
-        """What the running statement sees, to be read while later statements write."""
-        if self.statement_start == 0:
-            return self.snapshot
-        return self._statement_reader()
-
-    def _statement_reader(self) -> Reader:
-        reader = self._reader
-        if reader is None:
-            view = OverlayView(self.overlay, self.statement_start)
-            reader = self._reader = Reader(self.snapshot, view)
-        return reader
-
-    def get_latest(self, key: bytes) -> bytes | None:
-        """Own writes (the running statement's too), else the newest committed value: for unique and
-        foreign keys, under a lock on the key."""
-        value = self.writes.get(key, ABSENT)
-        if value is not ABSENT:
-            return value
-        self._saw_latest = True
-        return self.store.latest.get(key)
-
-    def batches_latest(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
-        """Own writes over the newest committed state: for constraints, and for building indexes."""
-        self._saw_latest = True
-        view = OverlayView(self.overlay, len(self.undo))
-        return Reader(self.store.latest, view).batches(start, stop, reverse=reverse)
 
     # -- locking ------------------------------------------------------------------------------------------
 
@@ -213,7 +62,7 @@ class Transaction(TransactionState):
             raise self._cannot_write()
         granted = self.locks.lock_row(self, key, mode, wait)
         if len(self.held) > self.environment.row_lock_limit:
-            self._escalate()
+            self.locks.escalate_most(self, self.environment.row_lock_limit // 2)
         return granted
 
     def lock_row(self, key: bytes, mode: int = UPDATE, wait: bool = True) -> bool:
@@ -244,8 +93,10 @@ class Transaction(TransactionState):
                 self.control.before_table(self, table_id)
         if mode > WEAK_TABLE_MODES and self.control.snapshot_per_statement:
             # It may have waited for writers; what they committed is part of what it now guards.
-            self.snapshot = self.store.latest
+            self.base = self.snapshot = self.store.latest
             self._reader = None
+            if self.huge is not None:
+                self._read_huge()
 
     def waiting_for(self) -> str | None:
         """The lock it waits for at this moment, and who has it. From any thread."""
@@ -269,7 +120,7 @@ class Transaction(TransactionState):
             if self.store.latest is not self.snapshot or self._watches_writes:
                 self.control.before_write(self, key)
             if key < _CATALOG_END and self._catalog_from < 0:
-                self._catalog_from = len(self.undo)
+                self._catalog_from = self.base_position + len(self.undo)
         undo = self.undo
         undo.append((key, previous))
         writes[key] = value
@@ -292,7 +143,7 @@ class Transaction(TransactionState):
             if self.store.latest is not self.snapshot or self._watches_writes:
                 self.control.before_write(self, key)
             if key < _CATALOG_END and self._catalog_from < 0:
-                self._catalog_from = len(self.undo)
+                self._catalog_from = self.base_position + len(self.undo)
         undo = self.undo
         undo.append((key, previous))
         writes[key] = None
@@ -312,13 +163,13 @@ class Transaction(TransactionState):
         writes = self.writes
         previous = writes.get(key, ABSENT)
         if previous is ABSENT:
-            if self.store.latest.get(key) is not None:
+            if (self.store.latest.get(key) if self.huge is None else self.get_latest(key)) is not None:
                 self._saw_latest = True
                 return False
             if self._watches_writes:
                 self.control.before_write(self, key)
             if key < _CATALOG_END and self._catalog_from < 0:
-                self._catalog_from = len(self.undo)
+                self._catalog_from = self.base_position + len(self.undo)
         elif previous is not None:
             return False
         undo = self.undo
@@ -365,8 +216,12 @@ class Transaction(TransactionState):
         if self.escalated is None or pairs[0][0][:4] not in self.escalated:
             self._lock_many(fresh)
         latest = self.store.latest
-        if latest.first(min(fresh), max(fresh) + b"\x00") is not None:
-            get = latest.get
+        low, high = min(fresh), max(fresh) + b"\x00"
+        huge = self.huge
+        if latest.first(low, high) is not None or (
+            huge is not None and next(huge.batches(low, high), None) is not None
+        ):
+            get = latest.get if huge is None else self.get_latest
             for place, key in enumerate(fresh):
                 if get(key) is not None:
                     self._saw_latest = True
@@ -377,7 +232,7 @@ class Transaction(TransactionState):
     def put_entries(self, entries: dict[bytes, bytes]) -> None:
         """`put_entry` for many keys that this transaction has not written before."""
         if self._catalog_from < 0 and min(entries, default=_CATALOG_END) < _CATALOG_END:
-            self._catalog_from = len(self.undo)
+            self._catalog_from = self.base_position + len(self.undo)
         self.undo.extend(zip(entries, repeat(ABSENT)))
         self.writes.update(entries)
         if len(self.undo) >= self._account_at:
@@ -399,7 +254,7 @@ class Transaction(TransactionState):
                 self.locks.lock_row(self, key, UPDATE, True)
 
     def _insert_each(self, pairs: Sequence[tuple[bytes, bytes]]) -> int | None:
-        position = len(self.undo)
+        position = self.savepoint()
         for place, (key, value) in enumerate(pairs):
             if not self.insert(key, value):
                 self.rollback_to(position)
@@ -410,7 +265,8 @@ class Transaction(TransactionState):
         """All keys under `storage_id` end to exist at commit (DROP, TRUNCATE). The table is locked."""
         if self.read_only:
             raise self._cannot_write()
-        self.overlay.drop(storage_id)
+        self.dropped.append((self.savepoint(), storage_id))
+        self.undo.append((b"", None))  # so that the drop has a position of its own to roll back to
 
     def next_row_id(self, storage_id: int) -> int:
         """A row id that no other row of a table without a primary key has."""
@@ -432,19 +288,11 @@ class Transaction(TransactionState):
             size += len(key) + _ENTRY_OVERHEAD if value is None else len(key) + len(value) + _ENTRY_OVERHEAD
         self.bytes += size
         self._accounted = len(undo)
-        self._account_at = len(undo) + _ACCOUNT_EVERY
+        self._account_at = len(undo) + ACCOUNT_EVERY
         if len(self.held) > self.environment.row_lock_limit:
-            self._escalate()
-
-    def _escalate(self) -> None:
-        """Lock whole storage ids instead of row by row, where nobody else holds a row of them."""
-        held = self.held
-        most = Counter([key[:4] for key in held]).most_common()
-        for prefix, count in most:
-            if len(held) <= self.environment.row_lock_limit // 2:
-                break
-            if count > 1:
-                self.locks.escalate(self, prefix)
+            self.locks.escalate_most(self, self.environment.row_lock_limit // 2)
+        if self.bytes > self.store.options.huge_transaction_bytes:
+            self._spill()
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -452,6 +300,9 @@ class Transaction(TransactionState):
         """Make the writes the newest commit, and durable before this returns; else roll back and raise."""
         if self.state is not ACTIVE:
             raise self._cannot_write()
+        if self.huge is not None and self.base_position > 0:
+            self._commit_huge()
+            return
         if self.undo:
             self._commit_writes()
             return
@@ -468,7 +319,7 @@ class Transaction(TransactionState):
             commit_id = self.environment.committer.publish(
                 self.id,
                 self.writes,
-                self.overlay.dropped,
+                [storage_id for _, storage_id in self.dropped],
                 self._prepare_commit if watched else None,
                 self._revoke_commit if watched else None,
             )
@@ -480,14 +331,39 @@ class Transaction(TransactionState):
         if self.synchronous_commit:
             self.store.sync(commit_id)
 
+    def _commit_huge(self) -> None:
+        assert self.huge is not None
+        try:
+            if self.undo:
+                self._spill()
+            self.control.before_commit(self)
+            dropped = [storage_id for _, storage_id in self.dropped]
+            commit_id = self.environment.committer.publish_huge(self.id, self.huge, dropped)
+        except BaseException:
+            self.rollback()
+            raise
+        self.state = COMMITTED
+        self.huge = None
+        try:
+            # Later than an ordinary commit does it: the commit can be seen already. Until the catalog is
+            # published, the old one finds what it describes: dropped ranges stay until a checkpoint, and our
+            # table locks keep writers away.
+            with self.store.commit_mutex:
+                self._announce(commit_id)
+        finally:
+            self._end(COMMITTED)
+
     def _prepare_commit(self, commit_id: int) -> None:
         """Under the commit mutex: nothing else commits until this one has."""
         self.control.before_commit(self)
+        self._announce(commit_id)
+
+    def _announce(self, commit_id: int) -> None:
         if self._catalog_from >= 0:
             self.environment.catalog_commit = commit_id
         if self.on_commit is not None:
             # What it reads from here on is what the commit will show.
-            self.snapshot = self.store.latest
+            self.base = self.snapshot = self.store.latest
             self.next_command()
             self.on_commit(self, commit_id)
 
@@ -514,5 +390,8 @@ class Transaction(TransactionState):
         self.writes = {}
         self.undo = []
         self.read_only = True
+        if self.huge is not None:
+            self.huge.abort()  # harmless after a commit
+            self.huge = None
         if self.control.watches_end:
             self.control.after_end(self)

@@ -15,8 +15,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from minidb_testkit.golden import GoldenCase, Results, check
-from minidb_testkit.interleaving import Outcome, Stepper
 
 from minidb.storage.snapshot import Snapshot, View
 from minidb.txn.interrupt import Interrupt
@@ -24,6 +22,8 @@ from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ROW_NAMES, TABLE_NAMES
 from minidb.txn.lock_table import LockTable
 from minidb.txn.state import LockTarget, TransactionState
+from minidb_testkit.golden import GoldenCase, Results, check
+from minidb_testkit.interleaving import Outcome, Stepper
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "locks").glob("*.golden"))
 PREFIX = b"rows"

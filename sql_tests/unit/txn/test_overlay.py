@@ -151,14 +151,3 @@ def test_rollback_keeps_the_order_of_keys() -> None:
     assert list(overlay.ordered()) == sorted(overlay.writes)
     write(overlay, b"000050", b"again")
     assert list(overlay.ordered()) == sorted(overlay.writes)
-
-
-def test_dropped_ranges_are_undone_too() -> None:
-    overlay = Overlay()
-    overlay.drop(16)
-    position = len(overlay.undo)
-    overlay.drop(17)
-    write(overlay, b"key", b"v")
-    overlay.rollback_to(position)
-    assert overlay.dropped == [16]
-    assert not overlay.writes

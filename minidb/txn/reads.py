@@ -1,0 +1,240 @@
+"""What a transaction sees: the snapshot of its statement, and its own writes up to where the statement began.
+
+The running statement never sees its own writes (overlay.py says why). `new_statement` moves on to the next
+statement, `next_command` makes the statement's writes so far visible to what it reads next.
+
+    positions   0 ............ base_position ............ base_position + len(undo)
+                writes on disk (huge)        writes in the overlay
+
+A savepoint is a position. A transaction that outgrows its memory limit moves its overlay to disk and goes on
+with an empty one: `_spill`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from time import time
+from typing import Final
+
+from minidb.storage.huge import HugeWrites
+from minidb.storage.snapshot import Snapshot
+from minidb.txn.control import ConcurrencyControl
+from minidb.txn.environment import Environment
+from minidb.txn.interrupt import Interrupt
+from minidb.txn.isolation import IsolationLevel
+from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView
+from minidb.txn.reader import HugeReader, Reader
+from minidb.txn.spill import written_versions
+from minidb.txn.state import TransactionState
+
+ACCOUNT_EVERY: Final = 4096  # writes between two looks at memory
+
+
+class TransactionReads(TransactionState):
+    """The reading half of a transaction. `Transaction` adds locks, writes and the end."""
+
+    __slots__ = (
+        "_account_at",
+        "_accounted",
+        "_catalog_from",
+        "_reader",
+        "_saw_latest",
+        "_watches_reads",
+        "_watches_writes",
+        "base",
+        "base_position",
+        "began",
+        "bytes",
+        "control",
+        "dropped",
+        "environment",
+        "huge",
+        "overlay",
+        "read_only",
+        "statement_start",
+        "store",
+        "undo",
+        "used",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        environment: Environment,
+        id: int,
+        level: IsolationLevel,
+        control: ConcurrencyControl,
+        read_only: bool,
+        interrupt: Interrupt,
+    ) -> None:
+        store = environment.store
+        super().__init__(id, level, store.durable if read_only else store.latest, interrupt)
+        self.environment = environment
+        self.store = store
+        self.control = control
+        self.read_only = read_only
+        self.began = time()
+        self.used = False  # whether a statement has begun
+        overlay = self.overlay = Overlay()
+        self.writes = overlay.writes  # the overlay's, for the hot paths
+        self.undo = overlay.undo
+        self.base_position = 0
+        self.huge: HugeWrites | None = None
+        self.base: Snapshot | HugeReader = self.snapshot  # what lies below the overlay
+        self.statement_start = 0  # an index into `undo`; negative where that has been cut off
+        self.dropped: list[tuple[int, int]] = []  # (position, storage id): ranges that end to exist
+        self._reader: Reader | None = None  # the running statement's, once it needed one
+        self._watches_reads = control.watches_reads
+        self._watches_writes = control.watches_all_writes
+        self._saw_latest = False  # whether it looked past its snapshot
+        self._catalog_from = -1  # position of the first change to the catalog
+        self.bytes = 0  # of memory that the overlay takes, as of `_accounted`
+        self._accounted = 0
+        self._account_at = ACCOUNT_EVERY
+
+    # -- statements ---------------------------------------------------------------------------------------
+
+    def new_statement(self) -> None:
+        """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
+        if not self.used or self.control.snapshot_per_statement:
+            self.used = True
+            self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
+        self.statement_start = len(self.undo)
+        self._reader = None
+        if self.huge is not None:
+            self._read_huge()
+
+    def next_command(self) -> None:
+        """What the statement wrote so far becomes visible to the reads that it begins from now on."""
+        self.statement_start = len(self.undo)
+        self._reader = None
+        if self.huge is not None:
+            self._read_huge()
+
+    def savepoint(self) -> int:
+        """The position to roll back to."""
+        return self.base_position + len(self.undo)
+
+    def rollback_to(self, position: int) -> None:
+        """Undo what was written since; locks stay."""
+        index = position - self.base_position
+        if index >= 0:
+            self.overlay.rollback_to(index)
+        else:
+            assert self.huge is not None
+            self.huge.rollback_to(position)
+            self._begin_overlay(position)
+            index = 0
+        if self.statement_start > index:
+            self.statement_start = index
+        self._reader = None
+        if self.huge is not None:
+            self._read_huge()
+        if self._catalog_from >= position:
+            self._catalog_from = -1
+        while self.dropped and self.dropped[-1][0] >= position:
+            self.dropped.pop()
+        if self._accounted > index:
+            self._accounted = index
+        self._account_at = index + ACCOUNT_EVERY
+
+    def changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.undo) or self.base_position > 0
+
+    @property
+    def catalog_changed(self) -> bool:
+        """Whether it wrote catalog objects."""
+        return self._catalog_from >= 0
+
+    @property
+    def started_at(self) -> datetime.datetime:
+        """When it began: now() and CURRENT_TIMESTAMP."""
+        return datetime.datetime.fromtimestamp(self.began, datetime.UTC)
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of `key` as the running statement sees it, or None."""
+        if self._watches_reads:
+            self.control.before_read(self, key)
+        undo = self.undo
+        if undo:
+            if len(undo) != self.statement_start:
+                value = self._statement_reader().view.get(key)
+            else:
+                value = self.writes.get(key, ABSENT)
+            if value is not ABSENT:
+                return value
+        return self.base.get(key)
+
+    def batches(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
+        """The pairs of [start, stop) in key order, or from the end, as the running statement sees them."""
+        if self._watches_reads:
+            self.control.before_scan(self, start, stop)
+        if self.statement_start <= 0:
+            return self.base.batches(start, stop, reverse=reverse)
+        return self._statement_reader().batches(start, stop, reverse=reverse)
+
+    def reader(self) -> Snapshot | HugeReader | Reader:
+        """What the running statement sees, to be read while later statements write."""
+        return self.base if self.statement_start <= 0 else self._statement_reader()
+
+    def _statement_reader(self) -> Reader:
+        reader = self._reader
+        if reader is None:
+            view = OverlayView(self.overlay, max(0, self.statement_start))
+            reader = self._reader = Reader(self.base, view)
+        return reader
+
+    def get_latest(self, key: bytes) -> bytes | None:
+        """Own writes (the running statement's too), else the newest committed value: for unique and
+        foreign keys, under a lock on the key."""
+        value = self.writes.get(key, ABSENT)
+        if value is not ABSENT:
+            return value
+        if self.huge is not None:
+            written, value = self.huge.get(key)
+            if written:
+                return value
+        self._saw_latest = True
+        return self.store.latest.get(key)
+
+    def batches_latest(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
+        """Own writes over the newest committed state: for constraints, and for building indexes."""
+        self._saw_latest = True
+        latest: Snapshot | HugeReader = self.store.latest
+        if self.huge is not None:
+            latest = HugeReader(self.store.latest, self.huge, self.base_position)
+        view = OverlayView(self.overlay, len(self.undo))
+        return Reader(latest, view).batches(start, stop, reverse=reverse)
+
+    # -- memory -----------------------------------------------------------------------------------------
+
+    def _spill(self) -> None:
+        """Move the overlay to disk; who reads it still keeps it."""
+        if self.huge is None:
+            self.huge = self.store.begin_huge()
+        self.huge.write(written_versions(self.undo, self.writes, self.base_position))
+        start = self.statement_start - len(self.undo)
+        self._begin_overlay(self.base_position + len(self.undo))
+        self.statement_start = start
+        self._read_huge()
+
+    def _begin_overlay(self, position: int) -> None:
+        overlay = self.overlay = Overlay()
+        self.writes = overlay.writes
+        self.undo = overlay.undo
+        self.base_position = position
+        self._reader = None
+        self.bytes = 0
+        self._accounted = 0
+        self._account_at = ACCOUNT_EVERY
+
+    def _read_huge(self) -> None:
+        """The running statement sees what was moved to disk before it began."""
+        assert self.huge is not None
+        position = self.base_position + min(0, self.statement_start)
+        self.base = HugeReader(self.snapshot, self.huge, position)
+        self._reader = None
