@@ -30,15 +30,21 @@ def distinct_rows(
     for batch in batches:
         context.check_cancel()
         keys = keys_of(batch)
-        new = {key: row for key, row in zip(reversed(keys), reversed(batch), strict=True) if key not in seen}
-        if not new:
+        if keys is batch:
+            rows = [row for row in dict.fromkeys(batch) if row not in seen]
+            keys = rows
+        else:
+            first: dict[Any, Row] = {}
+            for key, row in zip(keys, batch, strict=True):
+                if key not in seen:
+                    first.setdefault(key, row)
+            keys, rows = list(first), list(first.values())
+        if not rows:
             continue
         if aside is not None:
-            aside.add_all(list(new), list(new.values()))
+            aside.add_all(keys, rows)
             continue
-        rows = list(new.values())
-        rows.reverse()
-        seen.update(new)
+        seen.update(keys)
         used += row_bytes(rows) + 64 * len(rows)
         if used > context.work_mem:
             aside = Partitions(types, depth)

@@ -130,7 +130,10 @@ def _operand(expression: Expr, column: SqlType) -> _Operand | None:
         return _Operand(expression.index, None, type_)
     if isinstance(expression, Constant) and expression.value is not None:
         operand = _Operand(None, expression.value, type_)
-        if type(operand.value) is operand.python_type:
+        value = operand.value
+        if type(value) is operand.python_type and (
+            type(value) is not int or operand.least <= value <= operand.greatest
+        ):
             return operand
     return None
 

@@ -56,7 +56,7 @@ class _Input:
         """
         where = self.where
         if where is None:
-            return self._values(rows, context)
+            return self._values(rows, context) if self.arguments else rows
         mask = [result is True for result in where.evaluate_batch(rows, context)]
         column: list[Any] = [_ABSENT] * len(rows)
         kept = list(compress(rows, mask))
@@ -79,7 +79,9 @@ class _Input:
         return values
 
     def counting(self, values: list[Any]) -> list[Any]:
-        """Those of a group's values that count."""
+        """Those of a group's values that count. count(*) has none: only their number matters."""
+        if not self.arguments and self.where is None:
+            return values
         if self.where is not None:
             values = [value for value in values if value is not _ABSENT]
         if not self.keeps_nulls and None in values:

@@ -142,10 +142,7 @@ def values(types: Sequence[SqlType], rows: Sequence[Row]) -> Values:
     return Values(
         columns(*types),
         tuple(
-            [
-                tuple([Constant(value, type_) for value, type_ in zip(row, types, strict=True)])
-                for row in rows
-            ]
+            [tuple([Constant(value, type_) for value, type_ in zip(row, types, strict=True)]) for row in rows]
         ),
     )
 

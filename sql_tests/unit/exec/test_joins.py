@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidb.errors import QueryCanceled
-from minidb.exec.operator import drain
 from minidb.exec.build import build
+from minidb.exec.operator import drain
 from minidb.exec.run import run_query
 from minidb.expr.node import Constant, Expr, OuterSlot
 from minidb.plan.nodes import Filter, FunctionScan, HashJoin, Join, JoinKind, NestedLoop, Plan, Values
@@ -124,7 +124,9 @@ def test_not_in(left: Rows, right: Rows, keys: int, residual: bool) -> None:
 
 def test_many_partners_come_in_pieces() -> None:
     many = [(1, 0, position) for position in range(20_000)]
-    query = run_query(HashJoin("inner", literal([(1, 0, 0)] * 3), literal(many), (slot(0),), (slot(0),)), context())
+    query = run_query(
+        HashJoin("inner", literal([(1, 0, 0)] * 3), literal(many), (slot(0),), (slot(0),)), context()
+    )
     sizes = []
     while rows := query.next_batch():
         sizes.append(len(rows))
@@ -160,7 +162,9 @@ def test_an_interrupt_stops_a_large_join(algorithm: str) -> None:
     interrupt = Interrupt()
 
     def series() -> FunctionScan:
-        return FunctionScan("generate_series", (Constant(1, INTEGER), Constant(10**8, INTEGER)), columns(INTEGER))
+        return FunctionScan(
+            "generate_series", (Constant(1, INTEGER), Constant(10**8, INTEGER)), columns(INTEGER)
+        )
 
     tested = []
 

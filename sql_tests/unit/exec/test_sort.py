@@ -42,7 +42,9 @@ SAMPLES: dict[SqlType, Any] = {
     INTEGER: st.integers(-5, 5),
     TEXT: st.sampled_from(["", "a", "ab", "b", "é", "z"]),
     DOUBLE: st.sampled_from([float("nan"), float("inf"), -0.0, 0.0, 1.5, -2.0, float("-inf")]),
-    NUMERIC: st.sampled_from([Decimal(text) for text in ("NaN", "1", "1.00", "-3", "0", "12345678901234567890.123456789012345")]),
+    NUMERIC: st.sampled_from(
+        [Decimal(text) for text in ("NaN", "1", "1.00", "-3", "0", "12345678901234567890.123456789012345")]
+    ),
     BOOLEAN: st.booleans(),
     DATE: st.dates(),
     TIMESTAMP: st.datetimes().map(lambda value: value.replace(fold=0)),
