@@ -11,8 +11,8 @@ Inside, every binding function takes the statement's `Binder` (binder.py), the t
     binder.query(tree, outer scope | None, keep_unknown=False) -> BoundQuery(plan, names, free)
     bind_expression.bind_condition(binder, tree, scope, "WHERE") -> boolean Expr
     bind_expression.bind_in_clause(binder, tree, scope, "CHECK constraints") -> Expr, no aggregates
-    bind_expression.bind_text_expression(binder, sql_text, table, row) -> Expr over a column per stored slot
-    bind_from.bind_from(binder, tree, joins, scope) -> Plan; bind_table.scan(binder, table, alias, None) -> Item
+    bind_expression.bind_text_expression(binder, sql_text, table, row) -> Expr; row: a column per slot
+    bind_from.bind_from(binder, tree, joins, scope) -> Plan; bind_table.scan(binder, table, alias, None)
     convert_output.converted(binder, plan, types, context) -> Plan with columns of these types
     bind_with.bind_with(binder, tree, outer) -> [(Cte, free)]
     scope = Scope(); scope.add(Relation(alias, names, columns, table)); resolve(scope, name, qualifier)
@@ -20,6 +20,6 @@ Inside, every binding function takes the statement's `Binder` (binder.py), the t
     types.sql_type(DataType node) -> SqlType; types.type_name(node) -> ("serial", [])
     utility.TokenReader(text, tokens): accept/expect/name/string, for statements read from tokens
 
-What bind.py expects: bind_change.bind_change(binder, tree, outer) -> BoundQuery for exp.Insert, Update, Delete;
+bind.py expects bind_change.bind_change(binder, tree, outer) -> BoundQuery for exp.Insert, Update, Delete, and
 bind_define.bind_definition(binder, DefinitionSyntax) -> Definition.
 """

@@ -13,7 +13,7 @@ from typing import Final
 from sqlglot import exp
 
 from minidb.catalog.schema import Table
-from minidb.errors import Error, NotSupportedError, ProgrammingError, SyntaxError_
+from minidb.errors import DataError, Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.expr import conditional, like, logic, membership, operators
 from minidb.expr.cast import cast
 from minidb.expr.node import Column, Constant, Expr
@@ -122,11 +122,16 @@ def number(text: str) -> Constant:
             return Constant(value, INTEGER)
         if -(2**63) <= value < 2**63:
             return Constant(value, BIGINT)
-    value_ = Decimal(text)
-    exponent = value_.as_tuple().exponent
+    exact = Decimal(text)
+    if exact.adjusted() >= _NUMERIC_DIGITS:
+        raise DataError("value overflows numeric format", sqlstate="22003")
+    exponent = exact.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
-        value_ = Decimal(int(value_))  # 1e3 is 1000, with no digits after the point
-    return Constant(value_, NUMERIC)
+        exact = Decimal(int(exact))  # 1e3 is 1000, with no digits after the point
+    return Constant(exact, NUMERIC)
+
+
+_NUMERIC_DIGITS: Final = 131072  # before the decimal point
 
 
 def _boolean(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
@@ -191,7 +196,7 @@ _OPERATORS: Final[dict[type[exp.Expression], str]] = {
     exp.StartsWith: "^@",
     exp.Distance: "<->",
 }
-_COMPARISONS: Final = frozenset({exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE})
+_COMPARISONS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
 
 def _binary(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
@@ -205,14 +210,16 @@ def _binary(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
     return left
 
 
-_CHAINABLE: Final = frozenset({exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe})
+_CHAINABLE: Final[frozenset[type[exp.Expression]]] = frozenset(
+    {exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe}
+)
 
 
 def _operation(binder: Binder, tree: exp.Expression, scope: Scope, left: Expr | None) -> Expr:
     kind = type(tree)
     operator = _OPERATORS[kind]
     left_tree, right_tree = tree.this, tree.args["expression"]
-    if kind in _COMPARISONS:
+    if operator in _COMPARISONS:
         _refuse_chain(left_tree, right_tree)
     if tree.args.get("negate"):
         operator = "!" + operator
@@ -234,8 +241,8 @@ def _operation(binder: Binder, tree: exp.Expression, scope: Scope, left: Expr | 
 def _refuse_chain(left: exp.Expression, right: exp.Expression) -> None:
     """a < b < c is no SQL: comparisons don't associate."""
     for side in (left, right):
-        if type(side) in _COMPARISONS:
-            operator = _OPERATORS[type(side)]
+        operator = _OPERATORS.get(type(side), "")
+        if operator in _COMPARISONS:
             raise SyntaxError_(f'syntax error at or near "{operator}"', position=position_of(side))
 
 
@@ -356,13 +363,14 @@ def _between(binder: Binder, tree: exp.Expression, scope: Scope, negated: bool =
 
 def _case(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
     subject = None if tree.this is None else bind_expression(binder, tree.this, scope)
-    branches = [
-        (bind_expression(binder, branch.this, scope), bind_expression(binder, branch.args["true"], scope))
-        for branch in tree.args["ifs"]
-    ]
+    branches: list[tuple[Expr, Expr]] = []
+    for branch in tree.args["ifs"]:
+        condition = bind_expression(binder, branch.this, scope)
+        if subject is not None:
+            condition = operators.binary("=", subject, condition)
+        branches.append((condition, bind_expression(binder, branch.args["true"], scope)))
     default = tree.args.get("default")
-    otherwise = None if default is None else bind_expression(binder, default, scope)
-    return conditional.case(subject, branches, otherwise)
+    return conditional.case(branches, None if default is None else bind_expression(binder, default, scope))
 
 
 # --- types ----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from minidb.errors import Error, ProgrammingError, SyntaxError_
+from minidb.errors import Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.expr import conditional, operators
 from minidb.expr.cast import cast, common_type
 from minidb.expr.logic import conjunction
@@ -194,6 +194,10 @@ def _join(context: FromContext, left: Item, join: exp.Expression, before: Scope)
         raise SyntaxError_("JOIN needs ON or USING", position=position_of(join.this))
     reachable = left.scope if kind in ("inner", "left") else None
     right = _item(context, join.this, _lateral(context.query, before, reachable))
+    if kind in ("left", "full"):
+        _refuse_locks(right.scope, join.this)
+    if kind in ("right", "full"):
+        _refuse_locks(left.scope, join.this)
     scope = context.query.sibling()
     scope.join(left.scope)
     _add(scope, right.scope, join.this)
@@ -206,6 +210,14 @@ def _join(context: FromContext, left: Item, join: exp.Expression, before: Scope)
     elif kind != "inner":
         raise SyntaxError_("an outer join needs a condition", position=position_of(join.this))
     return Item(_combine(kind, left, right, condition), scope, _needs(left, right))
+
+
+def _refuse_locks(nullable: Scope, tree: exp.Expression) -> None:
+    """A row that may be missing cannot be locked."""
+    if any(relation.key is not None for relation in nullable.relations):
+        raise NotSupportedError(
+            "FOR UPDATE cannot be applied to the nullable side of an outer join", position=position_of(tree)
+        )
 
 
 def _shared_names(left: Scope, right: Scope, using: list[exp.Expression] | None) -> list[exp.Expression]:

@@ -8,6 +8,8 @@ Parentheses around a query mean nothing but grouping, so what follows them belon
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 from sqlglot import exp
 
 from minidb.errors import Error, ProgrammingError, SyntaxError_
@@ -24,7 +26,7 @@ from minidb.sql.convert_output import converted
 from minidb.sql.modifiers import Modifiers
 from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.scope import Scope
-from minidb.value.sql_types import TEXT, Kind, SqlType
+from minidb.value.sql_types import UNKNOWN, Kind, SqlType
 
 
 def bind_query(
@@ -127,9 +129,7 @@ def _values(binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unkn
     for place in range(len(rows[0])):
         expressions = [row[place] for row in rows]
         try:
-            type_ = common_type(expressions, "VALUES")
-            if type_.kind is Kind.UNKNOWN and not keep_unknown:
-                type_ = TEXT
+            type_ = _shared_type(expressions, "VALUES", keep_unknown)
             if type_.kind is not Kind.UNKNOWN:
                 for row in rows:
                     row[place] = cast(row[place], type_, "implicit")
@@ -140,6 +140,13 @@ def _values(binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unkn
         columns.append(binder.new_column(f"column{place + 1}", type_))
     plan = Values(tuple(columns), tuple([tuple(row) for row in rows]))
     return BoundQuery(plan, tuple([column.name for column in columns]), scope.level.free)
+
+
+def _shared_type(expressions: list[Expr], construct: str, keep_unknown: bool) -> SqlType:
+    """The type of all; of untyped literals alone it is text, unless it may stay open."""
+    if keep_unknown and all(expression.type.kind is Kind.UNKNOWN for expression in expressions):
+        return UNKNOWN
+    return common_type(expressions, construct)
 
 
 # --- UNION, INTERSECT, EXCEPT ---------------------------------------------------------------------
@@ -163,6 +170,13 @@ def _set_operation(
     return result
 
 
+_KINDS: Final[dict[str, Literal["union", "intersect", "except"]]] = {
+    "union": "union",
+    "intersect": "intersect",
+    "except": "except",
+}
+
+
 def _has_modifiers(tree: exp.Expression) -> bool:
     return any(tree.args.get(name) for name in ("order", "limit", "offset", "with_", "locks"))
 
@@ -176,17 +190,16 @@ def _combine(
             f"each {word} query must have the same number of columns", position=position_of(tree.expression)
         )
     types: list[SqlType] = []
-    for first, second in zip(left.plan.columns, right.plan.columns, strict=True):
+    pairs: list[tuple[Expr, Expr]] = list(zip(left.plan.columns, right.plan.columns, strict=True))
+    for first, second in pairs:
         try:
-            type_ = common_type([first, second], word)
+            types.append(_shared_type([first, second], word, keep_unknown))
         except Error as error:
             if error.position is None:
                 error.position = position_of(tree.expression)
             raise
-        types.append(TEXT if type_.kind is Kind.UNKNOWN and not keep_unknown else type_)
     columns = tuple([binder.new_column(name, type_) for name, type_ in zip(left.names, types, strict=True)])
-    kind = tree.key
-    assert kind in ("union", "intersect", "except")
+    kind = _KINDS[tree.key]
     plan = SetOperation(
         kind,
         not tree.args.get("distinct"),

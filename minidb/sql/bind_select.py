@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from minidb.errors import ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast
+from minidb.expr.logic import require_boolean
 from minidb.expr.node import Column, Constant, Expr, Parameter, walk
 from minidb.plan.nodes import Distinct, Filter, Lock, Plan, Project, Sort, SortKey
 from minidb.sql.bind_aggregate import Groups, sort_key
@@ -149,8 +150,6 @@ def _owned(scope: Scope, expression: Expr) -> None:
 
 
 def _having(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
-    from minidb.expr.logic import require_boolean
-
     scope.level.clause = "HAVING"
     return require_boolean(bind_expression(binder, tree, scope), "HAVING")
 
@@ -331,7 +330,7 @@ def _lock_keys(scope: Scope, modifiers: Modifiers) -> tuple[Column, ...]:
                     position=position_of(table),
                 )
             if relation.key is None:
-                raise refuse(f'FOR UPDATE of "{name}", which is no table, is', table)
+                raise refuse(f'FOR UPDATE of "{name}", which is not a table, is', table)
     return tuple([relation.key for relation in scope.relations if relation.key is not None])
 
 

@@ -186,8 +186,9 @@ def _compare_fields(operator: str, lefts: list[Expr], rights: list[Expr], tree: 
     try:
         if len(lefts) == 1:
             return operators.binary(operator, lefts[0], rights[0])
-        if operator in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM"):
-            return membership.rows_distinct(lefts, rights, operator == "IS NOT DISTINCT FROM")
+        if operator in ("IS DISTINCT FROM", "IS NOT DISTINCT FROM") and len(lefts) == len(rights):
+            tests = [operators.binary(operator, *pair) for pair in zip(lefts, rights, strict=True)]
+            return logic.disjunction(tests) if operator == "IS DISTINCT FROM" else logic.conjunction(tests)
         return membership.compare_rows(operator, lefts, rights)
     except Error as error:
         if error.position is None:

@@ -171,6 +171,8 @@ def derived(
     alias: exp.Expression | None,
 ) -> Item:
     """A query's rows as a relation."""
+    if context.locks(name) and not isinstance(query.plan, Values):
+        raise refuse(f'FOR UPDATE of the rows behind "{name}" is', alias)
     scope = context.query.sibling()
     scope.add(Relation(name, names, query.plan.columns))
     _rename(scope, alias)

@@ -107,9 +107,7 @@ def _recursive(binder: Binder, item: exp.Expression, name: str, outer: Scope | N
     id_ = binder.next_cte
     binder.next_cte += 1
     table = _publish(binder, item, name, id_, base)
-    table.recursive = True
     step = binder.query(body.expression, outer, keep_unknown=True)
-    table.recursive = False
     plan = _as_base(binder, base, step, name, table.names, position)
     if table.references > 1:
         raise ProgrammingError(

@@ -36,8 +36,7 @@ class CommonTable:
     name: str
     names: tuple[str, ...]
     types: tuple[SqlType, ...]
-    recursive: bool = False  # being defined just now: only its own step may scan it
-    references: int = 0
+    references: int = 0  # scans so far
     returns: bool = True  # a change without RETURNING has nothing to scan
 
 

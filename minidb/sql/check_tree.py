@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
-from minidb.errors import NotSupportedError
+from minidb.errors import NotSupportedError, SyntaxError_
 from minidb.sql.names import position_of
 from minidb.sql.tokens import MARK, near, unmarked
 
 _QUERY: Final = frozenset({"with_", "order", "limit", "offset", "locks"})
 
-_READ: Final[dict[type[exp.Expression], frozenset[str]]] = {
+_READ: Final[dict[type[exp.Expr], frozenset[str]]] = {
     exp.Select: _QUERY
     | {"kind", "expressions", "distinct", "from_", "joins", "where", "group", "having", "laterals"},
     exp.Subquery: _QUERY | {"this", "alias", "joins"},
@@ -90,8 +90,40 @@ def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
             raise NotSupportedError(f"SELECT AS {arguments['kind']} is not supported")
         if isinstance(node, exp.Offset):
             offsets += 1
+        elif isinstance(node, exp.Join):
+            _check_join(node, text, tokens)
     if offsets:
         _check_offsets(offsets, text, tokens)
+
+
+def _check_join(node: exp.Join, text: str, tokens: list[Token]) -> None:
+    """JOIN without ON looks like a comma in the tree; what stands before its right side tells."""
+    arguments = node.args
+    if any(arguments.get(name) for name in ("on", "using", "method", "kind", "side")):
+        return
+    position = position_of(node.this)
+    if position is None:
+        return
+    index = next((i for i, token in enumerate(tokens) if token.start == position - 1), len(tokens))
+    depth = 0
+    for token in reversed(tokens[:index]):
+        if token.token_type is TokenType.R_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.L_PAREN:
+            depth -= 1
+        elif depth <= 0 and token.token_type is TokenType.COMMA:
+            return
+        elif depth <= 0 and token.token_type is TokenType.JOIN:
+            raise _after_join(node, text, tokens, index)
+
+
+def _after_join(node: exp.Join, text: str, tokens: list[Token], index: int) -> SyntaxError_:
+    """The error is at the token after the joined table and its alias."""
+    last = max([int(part.meta.get("start", 0)) for part in node.this.walk()] or [0])
+    for token in tokens[index:]:
+        if token.start > last and token.token_type is not TokenType.R_PAREN:
+            return near(text, token)
+    return near(text, None)
 
 
 def _check_offsets(offsets: int, text: str, tokens: list[Token]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from minidb.expr.cast import cast
+from collections.abc import Sequence
+
+from minidb.expr.cast import CastContext, cast
 from minidb.expr.node import Expr
 from minidb.plan.nodes import Plan, Project, Values
 from minidb.sql.binder import Binder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import NotSupportedError, ProgrammingError
 from minidb.sql.utility import TableName, TokenReader, UnboundUtility, option_value

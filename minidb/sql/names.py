@@ -34,12 +34,8 @@ def position_of(node: object) -> int | None:
     start = node.meta.get("start")
     if start is not None:
         return int(start) + 1
-    first: int | None = None
-    for child in node.iter_expressions():
-        position = position_of(child)
-        if position is not None and (first is None or position < first):
-            first = position
-    return first
+    starts = [int(part.meta["start"]) for part in node.walk() if "start" in part.meta]
+    return min(starts) + 1 if starts else None
 
 
 def refuse(what: str, node: object = None) -> NotSupportedError:

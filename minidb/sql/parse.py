@@ -18,7 +18,7 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import ErrorLevel, ParseError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import NotSupportedError, SyntaxError_
 from minidb.plan.definitions import Commit, Rollback, RollbackTo, Utility

@@ -65,9 +65,8 @@ class Scope:
     __slots__ = ("level", "outer", "relations", "unreachable", "visible")
 
     def __init__(self, outer: Scope | None = None, level: Level | None = None) -> None:
-        if level is None:
-            level = Level(0 if outer is None else outer.level.depth + 1)
-        self.level = level
+        depth = 0 if outer is None else outer.level.depth + 1
+        self.level: Level = level if level is not None else Level(depth)
         self.outer = outer
         self.relations: list[Relation] = []
         self.visible: list[Visible] = []

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.sql.keywords import KNOWN, RESERVED, SPECIAL_CALLS, TYPE_OR_FUNCTION
