@@ -20,7 +20,7 @@ from minidb.plan.definitions import Copy
 from minidb.session import settings
 from minidb.session.arrow import ROWS_PER_BATCH, arrow_schema, arrow_type, python_rows, record_batch
 from minidb.session.result import Columns, Result
-from minidb.session.session import Session
+from minidb.session.state import SessionState
 from minidb.value.sql_types import Kind
 from minidb.value.text import to_text
 
@@ -36,7 +36,7 @@ _PARSED_BY_ARROW = frozenset(
 _CSV_ROW = re.compile(r"(?:In CSV column #\d+: )?(?:CSV parse error: )?.*?Row #(\d+): (.*)", re.DOTALL)
 
 
-def run(session: Session, statement: Copy) -> Result:
+def run(session: SessionState, statement: Copy) -> Result:
     """Carry out COPY; the tag counts the rows."""
     options = _options(statement)
     try:
@@ -80,7 +80,7 @@ def _options(statement: Copy) -> dict[str, Any]:
 # --- COPY FROM ------------------------------------------------------------------------------------
 
 
-def _from(session: Session, statement: Copy, options: dict[str, Any]) -> int:
+def _from(session: SessionState, statement: Copy, options: dict[str, Any]) -> int:
     table = statement.table
     assert table is not None
     columns = tuple(
@@ -102,7 +102,7 @@ def _from(session: Session, statement: Copy, options: dict[str, Any]) -> int:
     return total
 
 
-def _load(session: Session, insert: str, rows: list[tuple[Any, ...]], before: int, table: Table) -> int:
+def _load(session: SessionState, insert: str, rows: list[tuple[Any, ...]], before: int, table: Table) -> int:
     """Insert a batch; if it fails, once more row by row to find the row to blame."""
     transaction = session.transaction
     assert transaction is not None
@@ -222,7 +222,7 @@ def _bad_file(path: str, message: str) -> DataError:
 # --- COPY TO --------------------------------------------------------------------------------------
 
 
-def _to(session: Session, statement: Copy, options: dict[str, Any]) -> int:
+def _to(session: SessionState, statement: Copy, options: dict[str, Any]) -> int:
     assert statement.source is not None
     columns: Columns = tuple([(column.name, column.type) for column in statement.source.columns])
     schema = arrow_schema(columns)

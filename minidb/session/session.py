@@ -200,13 +200,6 @@ class Session(SessionState):
         context = self._context(self.transaction, self.catalog, [])
         return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
 
-    def retry_from(self, start: Any) -> None:
-        """Undo a failed part of the present statement, which goes on."""
-        transaction = self.transaction
-        assert transaction is not None
-        transaction.rollback_to(start)
-        self.failed = False
-
     # --- preparing --------------------------------------------------------------------------------
 
     def _prepare(self, text: str, parameters: Parameters) -> Prepared:

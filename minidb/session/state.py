@@ -6,7 +6,7 @@ savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by R
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session.database import Database
 from minidb.session.prepared import Prepared
-from minidb.session.result import Result
+from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
@@ -49,6 +49,21 @@ class SessionState:
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
         raise NotImplementedError
+
+    def stream_plan(self, plan: Plan, columns: Columns) -> Result:
+        """The rows of a bound query; a transaction is open."""
+        raise NotImplementedError
+
+    def execute_many(self, text: str, rows: Iterable[Any]) -> int:
+        """Run a statement for each set of parameters; the number of rows changed."""
+        raise NotImplementedError
+
+    def retry_from(self, start: Any) -> None:
+        """Undo a failed part of the present statement, which goes on."""
+        transaction = self.transaction
+        assert transaction is not None
+        transaction.rollback_to(start)
+        self.failed = False
 
     # --- transactions -----------------------------------------------------------------------------
 
