@@ -106,7 +106,7 @@ class Estimator:
                 return self.rows(plan.source)
             case Sort(source, _, limit):
                 return self._limited(source, limit)
-            case Limit(source, count, offset):
+            case Limit(source, count):
                 return self._limited(source, count)
             case Aggregate(source, group, expressions):
                 return self.groups(expressions, self.rows(source)) if group else 1.0

@@ -19,6 +19,7 @@ from __future__ import annotations
 from minidb.expr.compare import Comparison, with_operator
 from minidb.expr.logic import Not
 from minidb.expr.node import Column, Constant, Expr
+from minidb.plan.join_method import equal_sides
 from minidb.plan.nodes import Distinct, Filter, Join, Limit, Plan, Project, Sort, Subquery
 from minidb.plan.predicates import join, split
 from minidb.plan.subqueries import Exists, QuantifiedComparison
@@ -104,17 +105,12 @@ def _any(source: Plan, quantified: QuantifiedComparison, test: Expr) -> Plan | N
 
 
 def _not_in(source: Plan, quantified: QuantifiedComparison, test: Expr) -> Plan | None:
-    if not isinstance(test, Comparison) or test.operator != "=" or plan_is_volatile(quantified.plan):
-        return None
-    if _refers_to(quantified, source, in_test=False):
-        return None
-    right = {column.id for column in quantified.plan.columns}
-    sides: list[set[int]] = [set(), set()]
-    collect_column_ids(test.left, sides[0])
-    collect_column_ids(test.right, sides[1])
-    if not any(one <= right and not other & right for one, other in (sides, sides[::-1])):
+    if plan_is_volatile(quantified.plan) or _refers_to(quantified, source, in_test=False):
         return None
     condition = _Pull(source, quantified).expression(test)
+    _, others = equal_sides(split(condition), {column.id for column in quantified.plan.columns})
+    if others:
+        return None
     return Join("anti", source, quantified.plan, condition, null_aware=True)
 
 

@@ -10,23 +10,13 @@ false THEN 1/0 END`, an empty table).
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import replace
-from typing import Final
 
-from minidb.errors import Error
-from minidb.expr.calls import Call
-from minidb.expr.compare import Comparison
-from minidb.expr.logic import And, Not, Or
-from minidb.expr.node import Column, Constant, EvaluationContext, Expr, Parameter
+from minidb.expr.node import Column, Constant, Expr, Parameter
+from minidb.plan.fold import simplify
 from minidb.plan.nodes import Filter, Plan, Subquery, Values
-from minidb.plan.predicates import FALSE, TRUE, is_never_true
-from minidb.plan.traverse import PlanFunction, contains_volatile, map_children, map_expressions
-from minidb.value.sql_types import BOOLEAN
-
-# Immutable expressions look at nothing in it.
-_CONTEXT: Final = EvaluationContext([], {}, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
-_UNKNOWN: Final = Constant(None, BOOLEAN)
+from minidb.plan.predicates import TRUE, is_never_true
+from minidb.plan.traverse import PlanFunction, map_children, map_expressions
 
 
 def fold_constants(plan: Plan, visit_subplan: PlanFunction | None = None) -> Plan:
@@ -46,7 +36,7 @@ def fold_constants(plan: Plan, visit_subplan: PlanFunction | None = None) -> Pla
         if isinstance(expression, Subquery):
             inner = fold_plan(expression.plan) if visit_subplan is None else visit_subplan(expression.plan)
             return expression if inner is expression.plan else replace(expression, plan=inner)
-        return _simplify(expression)
+        return simplify(expression)
 
     def fold_plan(node: Plan) -> Plan:
         node = map_expressions(map_children(node, fold_plan), fold)
@@ -58,73 +48,3 @@ def fold_constants(plan: Plan, visit_subplan: PlanFunction | None = None) -> Pla
         return node
 
     return fold_plan(plan)
-
-
-def fold_expression(expression: Expr) -> Expr:
-    """Fold an expression without sub-plans whose operands may have become constant."""
-    operands = expression.children()
-    if operands:
-        changed = tuple([fold_expression(operand) for operand in operands])
-        if any(new is not old for new, old in zip(changed, operands, strict=True)):
-            expression = expression.with_children(changed)
-    return _simplify(expression)
-
-
-def _simplify(expression: Expr) -> Expr:
-    """One node whose operands are folded."""
-    if isinstance(expression, And):
-        return _junction(expression, And, FALSE, TRUE)
-    if isinstance(expression, Or):
-        return _junction(expression, Or, TRUE, FALSE)
-    operands = expression.children()
-    if not operands and not isinstance(expression, Call):
-        return expression
-    constant = True
-    for operand in operands:
-        if type(operand) is not Constant:
-            constant = False
-            break
-    if constant:
-        return _evaluated(expression)
-    if isinstance(expression, Comparison):
-        for operand in operands:
-            if type(operand) is Constant and operand.value is None and not contains_volatile(expression):
-                return _UNKNOWN
-    if isinstance(expression, Not) and isinstance(expression.operand, Not):
-        return expression.operand.operand
-    return expression
-
-
-def _junction(node: And | Or, kind: type[And] | type[Or], decides: Constant, neutral: Constant) -> Expr:
-    """AND (decided by false, not changed by true) or OR (the other way round) of folded operands."""
-    kept: list[Expr] = []
-    changed = False
-    for operand in node.operands:
-        if type(operand) is Constant:
-            if operand.value is decides.value:
-                return decides
-            if operand.value is neutral.value:
-                changed = True
-                continue
-        if isinstance(operand, kind):
-            kept.extend(operand.operands)
-            changed = True
-        else:
-            kept.append(operand)
-    if not kept:
-        return neutral
-    if len(kept) == 1:
-        return kept[0]
-    if all(type(operand) is Constant for operand in kept):
-        return _UNKNOWN
-    return kind(tuple(kept)) if changed else node
-
-
-def _evaluated(expression: Expr) -> Expr:
-    if expression.is_volatile() or expression.is_stable():
-        return expression
-    try:
-        value = expression.evaluate((), _CONTEXT)
-    except Error:
-        return expression
-    return Constant(value, expression.type)

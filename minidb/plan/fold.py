@@ -1,0 +1,92 @@
+"""Folding one expression: what `rules/fold_constants.py` does to each node once its operands are folded.
+
+A constant NULL decides a comparison; true and false decide AND and OR or vanish from them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+from minidb.errors import Error
+from minidb.expr.calls import Call
+from minidb.expr.compare import Comparison
+from minidb.expr.logic import And, Not, Or
+from minidb.expr.node import Constant, EvaluationContext, Expr
+from minidb.plan.predicates import FALSE, TRUE
+from minidb.plan.traverse import contains_volatile
+from minidb.value.sql_types import BOOLEAN
+
+# Immutable expressions look at nothing in it.
+_CONTEXT: Final = EvaluationContext([], {}, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+_UNKNOWN: Final = Constant(None, BOOLEAN)
+
+
+def fold_expression(expression: Expr) -> Expr:
+    """Fold an expression without sub-plans whose operands may have become constant."""
+    operands = expression.children()
+    if operands:
+        changed = tuple([fold_expression(operand) for operand in operands])
+        if any(new is not old for new, old in zip(changed, operands, strict=True)):
+            expression = expression.with_children(changed)
+    return simplify(expression)
+
+
+def simplify(expression: Expr) -> Expr:
+    """One node whose operands are folded."""
+    if isinstance(expression, And):
+        return _junction(expression, And, FALSE, TRUE)
+    if isinstance(expression, Or):
+        return _junction(expression, Or, TRUE, FALSE)
+    operands = expression.children()
+    if not operands and not isinstance(expression, Call):
+        return expression
+    constant = True
+    for operand in operands:
+        if type(operand) is not Constant:
+            constant = False
+            break
+    if constant:
+        return _evaluated(expression)
+    if isinstance(expression, Comparison):
+        for operand in operands:
+            if type(operand) is Constant and operand.value is None and not contains_volatile(expression):
+                return _UNKNOWN
+    if isinstance(expression, Not) and isinstance(expression.operand, Not):
+        return expression.operand.operand
+    return expression
+
+
+def _junction(node: And | Or, kind: type[And] | type[Or], decides: Constant, neutral: Constant) -> Expr:
+    """AND (decided by false, not changed by true) or OR (the other way round) of folded operands."""
+    kept: list[Expr] = []
+    changed = False
+    for operand in node.operands:
+        if type(operand) is Constant:
+            if operand.value is decides.value:
+                return decides
+            if operand.value is neutral.value:
+                changed = True
+                continue
+        if isinstance(operand, kind):
+            kept.extend(operand.operands)
+            changed = True
+        else:
+            kept.append(operand)
+    if not kept:
+        return neutral
+    if len(kept) == 1:
+        return kept[0]
+    if all(type(operand) is Constant for operand in kept):
+        return _UNKNOWN
+    return kind(tuple(kept)) if changed else node
+
+
+def _evaluated(expression: Expr) -> Expr:
+    if expression.is_volatile() or expression.is_stable():
+        return expression
+    try:
+        value = expression.evaluate((), _CONTEXT)
+    except Error:
+        return expression
+    return Constant(value, expression.type)
