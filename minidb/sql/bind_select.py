@@ -100,9 +100,9 @@ def _select_list(
     scope.level.clause = "SELECT"
     for tree in trees:
         if isinstance(tree, exp.Star):
-            outputs.extend(_all_columns(scope, tree))
+            outputs.extend(all_columns(scope, tree))
         elif isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
-            outputs.extend(_relation_columns(scope, tree))
+            outputs.extend(relation_columns(scope, tree))
         else:
             value = tree.this if isinstance(tree, exp.Alias) else tree
             expression = bind_expression(binder, value, scope)
@@ -112,7 +112,7 @@ def _select_list(
     return outputs
 
 
-def _all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
+def all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
     if not scope.relations:
         raise SyntaxError_("SELECT * with no tables specified is not valid", position=position_of(tree))
     outputs: list[Output] = []
@@ -122,7 +122,7 @@ def _all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
     return outputs
 
 
-def _relation_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
+def relation_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
     """t.*"""
     table = tree.args["table"]
     schema = tree.args.get("db")

@@ -18,7 +18,7 @@ def failure(sql: str) -> tuple[str, str, int | None]:
 def test_statements_know_their_place() -> None:
     first, second = parse("  select 1 ;\n\n update t set a = 2 -- done")
     assert (first.text, first.offset, first.kind) == ("select 1", 2, "select")
-    assert (second.text, second.offset, second.kind) == ("update t set a = 2", 16, "update")
+    assert (second.text, second.offset, second.kind) == ("update t set a = 2", 15, "update")
 
 
 @pytest.mark.parametrize(
