@@ -14,6 +14,7 @@ from minidb.errors import DataError
 
 _INFINITY = float("inf")
 _single = struct.Struct("<f")
+_LEAST_NORMAL = 2.0**-126
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9A-Fa-f]*\.?[0-9A-Fa-f]*(?:[pP][+-]?\d+)?\Z", re.ASCII)
@@ -102,7 +103,8 @@ def format_real(value: float) -> str:
         return special
     if value == 0.0:
         return "-0" if repr(value)[0] == "-" else "0"
-    for digits in range(6, 10):
+    # Any six digits survive a 32-bit float, unless it is below the normal ones.
+    for digits in range(6 if abs(value) >= _LEAST_NORMAL else 1, 10):
         text = f"{value:.{digits - 1}e}"
         if round_to_single(float(text)) == value:
             break

@@ -97,7 +97,7 @@ def normalised(value: Decimal) -> Decimal:
     if exponent > 0:
         return _wide_quantize(value, ONE) if value else ZERO
     if -exponent > MAX_SCALE:
-        value = _wide_quantize(value, quantum(MAX_SCALE))
+        raise_overflow()
     return value if value else value.copy_abs()
 
 
@@ -112,11 +112,9 @@ def parse_numeric(text: str) -> Decimal:
     digits = match[1]
     if "e" in digits or "E" in digits:
         exponent = int(re.split("[eE]", digits)[1])
-        if exponent > MAX_WEIGHT_DIGITS + MAX_SCALE:
+        if abs(exponent) > MAX_WEIGHT_DIGITS + MAX_SCALE:
             raise_overflow()
-        if exponent < -(MAX_WEIGHT_DIGITS + MAX_SCALE):
-            return quantum(MAX_SCALE) * 0
-        return normalised(WIDE.create_decimal(digits))
+        return normalised(Decimal(digits))
     value = Decimal(digits)
     if len(digits) > MAX_SCALE:
         return normalised(value)

@@ -142,8 +142,8 @@ def _parse_hexadecimal(digits: str) -> bytes:
         return bytes.fromhex(digits)
     except ValueError:
         pass
-    packed = "".join(digits.split())
-    for character in packed:
+    # White space may stand between bytes, but not within one.
+    for character in re.sub(r"\s*(..)", r"\1", digits, flags=re.ASCII | re.DOTALL):
         if character not in "0123456789abcdefABCDEF":
             raise DataError(f'invalid hexadecimal digit: "{character}"', sqlstate="22023")
     raise DataError("invalid hexadecimal data: odd number of digits", sqlstate="22023")
