@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from minidb.errors import ProgrammingError, SyntaxError_
+from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast
 from minidb.expr.node import Column, Expr
 from minidb.plan.nodes import Limit, Plan, SortKey
@@ -13,7 +13,8 @@ from minidb.sql.binder import Binder
 from minidb.sql.modifiers import Modifiers
 from minidb.sql.names import position_of
 from minidb.sql.scope import Scope
-from minidb.value.sql_types import BIGINT
+from minidb.value.cast import can_cast
+from minidb.value.sql_types import BIGINT, Kind
 
 
 def position_in_list(tree: exp.Expression, count: int, clause: str) -> int:
@@ -75,11 +76,15 @@ def _row_count(
     scope = Scope(outer)
     value = bind_in_clause(binder, tree, scope, clause)
     free.update(scope.level.free)
-    try:
-        return cast(value, BIGINT, "assignment")
-    except ProgrammingError:
+    if value.type.kind is not Kind.UNKNOWN and not can_cast(value.type, BIGINT, "assignment"):
         raise ProgrammingError(
             f"argument of {clause} must be type bigint, not type {value.type.kind.value}",
             sqlstate="42804",
             position=position_of(tree),
-        ) from None
+        )
+    try:
+        return cast(value, BIGINT, "assignment")
+    except Error as error:
+        if error.position is None:
+            error.position = position_of(tree)
+        raise

@@ -109,9 +109,13 @@ def refuse_at(message: str, position: int | None) -> Error:
 
 def scan(binder: Binder, table: Table, alias: str, query: Scope | None) -> Item:
     """All rows of a stored table, under columns of their own."""
-    columns = tuple([binder.new_column(column.name, column.type, alias) for column in table.columns])
-    names = tuple([column.name for column in table.columns])
-    plan = Scan(table, alias, columns, tuple([column.slot for column in table.columns]))
+    schemas = table.columns
+    horizon = binder.horizons.get(table.id)
+    if horizon is not None:
+        schemas = tuple([column for column in schemas if column.slot < horizon])
+    columns = tuple([binder.new_column(column.name, column.type, alias) for column in schemas])
+    names = tuple([column.name for column in schemas])
+    plan = Scan(table, alias, columns, tuple([column.slot for column in schemas]))
     scope = Scope() if query is None else query.sibling()
     scope.add(Relation(alias, names, columns, table))
     return Item(plan, scope)
@@ -149,7 +153,8 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise ProgrammingError(
             f'infinite recursion detected in rules for relation "{view.name}"', sqlstate="42P17"
         )
-    saved, binder.common_tables = binder.common_tables, []
+    saved = binder.common_tables, binder.horizons
+    binder.common_tables, binder.horizons = [], dict(view.horizons)
     binder.views.append(view.name)
     try:
         query = binder.query(parse_query(view.query))
@@ -158,9 +163,11 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise
     finally:
         binder.views.pop()
-        binder.common_tables = saved
+        binder.common_tables, binder.horizons = saved
     names = view.columns + query.names[len(view.columns) :]
-    return derived(context, query, view.name if alias is None else identifier(alias.this), names, alias)
+    shown = binder.horizons.get(view.id, len(names))
+    relation_name = view.name if alias is None else identifier(alias.this)
+    return derived(context, query, relation_name, names[:shown], alias)
 
 
 def derived(
@@ -174,7 +181,7 @@ def derived(
     if context.locks(name) and not isinstance(query.plan, Values):
         raise refuse(f'FOR UPDATE of the rows behind "{name}" is', alias)
     scope = context.query.sibling()
-    scope.add(Relation(name, names, query.plan.columns))
+    scope.add(Relation(name, names, query.plan.columns[: len(names)]))
     _rename(scope, alias)
     return Item(query.plan, scope)
 

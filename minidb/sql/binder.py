@@ -55,6 +55,7 @@ class Binder:
     __slots__ = (
         "catalog",
         "common_tables",
+        "horizons",
         "next_cte",
         "next_id",
         "parameter_types",
@@ -78,6 +79,7 @@ class Binder:
         self.next_id = 1
         self.next_cte = 1
         self.views: list[str] = []  # those being expanded
+        self.horizons: dict[int, int] = {}  # of the innermost of them: see View.horizons
 
     def expression(self, tree: exp.Expression, scope: Scope) -> Expr:
         """A bound expression."""

@@ -254,17 +254,19 @@ class _Adapter:
                 following.token_type is TokenType.L_PAREN
                 and word in _KNOWN_CALLS
                 and word not in SPECIAL_CALLS
-                and not self.names_relation()
+                and not self.is_syntax(word)
             ):
                 self.output.append(_token(TokenType.VAR, MARK + written, token))
                 return
         self.output.append(token if kind is token.token_type else _token(kind, token.text, token))
 
-    def names_relation(self) -> bool:
-        """Whether the word stands where a table's name does: INSERT INTO t (...), CREATE TABLE t (...)."""
+    def is_syntax(self, word: str) -> bool:
+        """Whether the word stands where a table's name does, INSERT INTO t (...), or is FILTER (...)."""
         if not self.output:
             return False
         before = self.output[-1].text.upper()
+        if word == "filter":
+            return before == ")"
         return before in ("INTO", "TABLE", "EXISTS", "REFERENCES", "VIEW", "WITH", "AS")
 
     def interval(self, token: Token, following: Token) -> bool:
