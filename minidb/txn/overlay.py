@@ -29,19 +29,25 @@ Batch = list[Pair]
 Absent = EllipsisType
 ABSENT: Final = ...
 
+Writes = dict[bytes, bytes | None]
+Undo = list[tuple[bytes, bytes | Absent | None]]
+
 _FEW: Final = 16  # keys that are cheaper to filter than to sort
 _FIRST_CHUNK: Final = 32
 _CHUNK: Final = 2048
 
 
 class Overlay:
-    """The writes and their order. `Transaction` writes `writes` and `undo` itself: that path is hot."""
+    """What a transaction's writes need once somebody scans them or rolls them back.
+
+    `writes` and `undo` are the transaction's own: it fills them itself, as that path is hot.
+    """
 
     __slots__ = ("epoch", "indexed", "order", "undo", "writes")
 
-    def __init__(self) -> None:
-        self.writes: dict[bytes, bytes | None] = {}
-        self.undo: list[tuple[bytes, bytes | Absent | None]] = []
+    def __init__(self, writes: Writes, undo: Undo) -> None:
+        self.writes = writes
+        self.undo = undo
         self.epoch = 0  # counts rollbacks: positions before and after one are not comparable
         self.order: SortedList[bytes] | None = None  # the keys of `writes` as of `indexed`, once asked for
         self.indexed = 0  # the undo position up to which `order` is complete

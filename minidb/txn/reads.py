@@ -23,7 +23,7 @@ from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
-from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView
+from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView, Undo, Writes
 from minidb.txn.reader import HugeReader, Reader
 from minidb.txn.spill import written_versions
 from minidb.txn.state import TransactionState
@@ -76,9 +76,9 @@ class TransactionReads(TransactionState):
         self.read_only = read_only
         self.began = time()
         self.used = False  # whether a statement has begun
-        overlay = self.overlay = Overlay()
-        self.writes = overlay.writes  # the overlay's, for the hot paths
-        self.undo = overlay.undo
+        self.writes: Writes = {}
+        self.undo: Undo = []
+        self.overlay: Overlay | None = None  # of these two, once needed
         self.base_position = 0
         self.huge: HugeWrites | None = None
         self.base: Snapshot | HugeReader = self.snapshot  # what lies below the overlay
@@ -120,7 +120,8 @@ class TransactionReads(TransactionState):
         """Undo what was written since; locks stay."""
         index = position - self.base_position
         if index >= 0:
-            self.overlay.rollback_to(index)
+            if index < len(self.undo):
+                self._own_writes().rollback_to(index)
         else:
             assert self.huge is not None
             self.huge.rollback_to(position)
@@ -184,9 +185,15 @@ class TransactionReads(TransactionState):
     def _statement_reader(self) -> Reader:
         reader = self._reader
         if reader is None:
-            view = OverlayView(self.overlay, max(0, self.statement_start))
+            view = OverlayView(self._own_writes(), max(0, self.statement_start))
             reader = self._reader = Reader(self.base, view)
         return reader
+
+    def _own_writes(self) -> Overlay:
+        overlay = self.overlay
+        if overlay is None:
+            overlay = self.overlay = Overlay(self.writes, self.undo)
+        return overlay
 
     def get_latest(self, key: bytes) -> bytes | None:
         """Own writes (the running statement's too), else the newest committed value: for unique and
@@ -207,7 +214,7 @@ class TransactionReads(TransactionState):
         latest: Snapshot | HugeReader = self.store.latest
         if self.huge is not None:
             latest = HugeReader(self.store.latest, self.huge, self.base_position)
-        view = OverlayView(self.overlay, len(self.undo))
+        view = OverlayView(self._own_writes(), len(self.undo))
         return Reader(latest, view).batches(start, stop, reverse=reverse)
 
     # -- memory -----------------------------------------------------------------------------------------
@@ -223,9 +230,9 @@ class TransactionReads(TransactionState):
         self._read_huge()
 
     def _begin_overlay(self, position: int) -> None:
-        overlay = self.overlay = Overlay()
-        self.writes = overlay.writes
-        self.undo = overlay.undo
+        self.writes = {}
+        self.undo = []
+        self.overlay = None
         self.base_position = position
         self._reader = None
         self.bytes = 0

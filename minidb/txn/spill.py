@@ -7,19 +7,17 @@ there as they do in memory.
 
 from __future__ import annotations
 
-from minidb.txn.overlay import ABSENT, Absent
+from minidb.txn.overlay import ABSENT, Undo, Writes
 
 Version = tuple[bytes, int, bytes | None]  # key, position, value; None: deleted
 
 
-def written_versions(
-    undo: list[tuple[bytes, bytes | Absent | None]], writes: dict[bytes, bytes | None], base: int
-) -> list[Version]:
+def written_versions(undo: Undo, writes: Writes, base: int) -> list[Version]:
     """Every write of an overlay whose undo list begins at position `base`, in order."""
     if len(undo) == len(writes):
         # Each key was written once, so both are in the order of the writes.
         return list(zip(writes, range(base, base + len(undo)), writes.values(), strict=True))
-    then: dict[bytes, bytes | None] = dict(writes)
+    then: Writes = dict(writes)
     versions: list[Version] = []
     for place in range(len(undo) - 1, -1, -1):
         key, previous = undo[place]

@@ -166,7 +166,7 @@ def test_the_catalog_is_told(database: TransactionalStore) -> None:
 
 def test_versions_are_listed_in_order() -> None:
     chance = random.Random(2)
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     expected = []
     for position in range(200):
         written = key(chance.randrange(20))

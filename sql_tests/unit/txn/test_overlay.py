@@ -63,7 +63,7 @@ def test_views_hold_still(
     reverse: bool,
     size: int,
 ) -> None:
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     savepoints: list[tuple[int, dict[bytes, bytes | None]]] = []
     views: list[tuple[OverlayView, dict[bytes, bytes | None]]] = []
     for kind, first, second in script:
@@ -100,7 +100,7 @@ def test_views_hold_still(
 def test_a_scan_goes_on_while_its_statement_writes() -> None:
     """The Halloween problem: rows that the running statement moves ahead are not met again."""
     chance = random.Random(1)
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     for number in range(500):
         write(overlay, b"%06d" % number, b"old")
     view = OverlayView(overlay, len(overlay.undo))
@@ -115,7 +115,7 @@ def test_a_scan_goes_on_while_its_statement_writes() -> None:
 
 
 def test_untouched_batches_pass_whole() -> None:
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     write(overlay, b"0005", b"x")
     first = [(b"%04d" % number, b"v") for number in range(5)]
     second = [(b"%04d" % number, b"v") for number in range(5, 10)]
@@ -128,7 +128,7 @@ def test_untouched_batches_pass_whole() -> None:
 
 def test_a_large_overlay_comes_in_chunks() -> None:
     """The first rows of a table that this transaction filled don't cost a pass over all of it."""
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     for number in range(100_000):
         write(overlay, b"%06d" % number, b"v")
     batches = merged_batches(iter([[(b"a", b"v")]]), OverlayView(overlay, 100_000), b"", None, False)
@@ -137,7 +137,7 @@ def test_a_large_overlay_comes_in_chunks() -> None:
 
 
 def test_rollback_keeps_the_order_of_keys() -> None:
-    overlay = Overlay()
+    overlay = Overlay({}, [])
     for number in range(100):
         write(overlay, b"%06d" % number, b"v")
     overlay.ordered()
