@@ -8,9 +8,9 @@ from minidb.value.sql_types import SqlType, Value
 
 
 class AggregateFunction:
-    """An aggregate bound to its argument types. State is plain data, so that it can be spilled and merged.
+    """An aggregate bound to its argument types. Its state is plain data, to be spilled or merged.
 
-    NULL arguments are left out by the caller unless `keeps_nulls`; count(*) is called with no argument values.
+    NULL arguments are left out by the caller unless `keeps_nulls`. count(*) gets an empty tuple a row.
     """
 
     name: str

@@ -123,7 +123,7 @@ class FloatVariance(AggregateFunction):
 
 def _check(values: list[Value], total: float, spread: float) -> None:
     """Overflow: an infinite sum of finite values."""
-    if (math.isinf(total) or math.isinf(spread)) and all([math.isfinite(value) for value in values]):
+    if (math.isinf(total) or math.isinf(spread)) and all(map(math.isfinite, values)):
         raise DataError("value out of range: overflow", sqlstate="22003")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -24,7 +25,7 @@ def add_decimals(values: list[Value], start: Value) -> Decimal:
 
 
 class IntegerSum(AggregateFunction):
-    """sum(smallint | integer) is bigint, sum(bigint) numeric; state is a Python int, None before the first."""
+    """sum(smallint | integer): bigint; sum(bigint): numeric. State is an int, None before the first."""
 
     __slots__ = ("name", "type")
 
@@ -81,7 +82,7 @@ def add_floats(values: list[Value], start: float) -> float:
     """The sum; 22003 if it overflows."""
     total: float = sum(values, start)
     if total - total != 0.0:
-        finite = all([value - value == 0.0 for value in values]) and start - start == 0.0
+        finite = all(map(math.isfinite, values)) and math.isfinite(start)
         if finite:
             raise DataError("value out of range: overflow", sqlstate="22003")
     return total

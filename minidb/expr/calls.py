@@ -1,4 +1,4 @@
-"""Nodes that apply a Python function to their arguments: most SQL functions, and the operators that are not hot.
+"""Nodes that apply a Python function to their arguments: most SQL functions, and operators that are not hot.
 
 All but `NullableCall` are strict: NULL if an argument is NULL, without calling the function.
 """
@@ -107,7 +107,7 @@ class NullableCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class ContextCall(Call):
-    """The function's first argument is the evaluation context: it depends on the time zone, a sequence, now."""
+    """The function's first argument is the evaluation context, for the time zone, a sequence, `now`."""
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
         values = [argument.evaluate(row, context) for argument in self.arguments]

@@ -1,7 +1,7 @@
 """Comparison: `= <> < <= > >=`, IS DISTINCT FROM.
 
-Most kinds compare as Python does, each operator in a node of its own. Two families do not: floats and numerics
-know NaN, which SQL sorts above all else and takes to equal itself; and char(n) and jsonb compare by a key.
+Most kinds compare as Python does, each operator in a node of its own. Two families do not: floats and
+numerics know NaN, which SQL sorts above all else and takes to equal itself; and char(n) compares by a key.
 
 All are `Comparison`s with `operator`, `left` and `right`, which is all that a planner rule needs to see.
 """
@@ -366,7 +366,7 @@ class TotalComparison(Comparison):
 
 @dataclass(frozen=True, slots=True)
 class KeyedComparison(Comparison):
-    """By a key of both values: char(n) without its trailing blanks, jsonb in its own order."""
+    """By a key of both values: char(n) without its trailing blanks."""
 
     key: Callable[[Any], Any] = str
 

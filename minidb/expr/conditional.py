@@ -26,11 +26,9 @@ class Case(Expr):
     type: SqlType
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
-        index = 0
-        for condition in self.conditions:
+        for index, condition in enumerate(self.conditions):
             if condition.evaluate(row, context):
                 return self.results[index].evaluate(row, context)
-            index += 1
         return self.otherwise.evaluate(row, context)
 
     def children(self) -> tuple[Expr, ...]:

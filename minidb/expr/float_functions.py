@@ -1,7 +1,7 @@
 """Functions of double precision with PostgreSQL's errors: roots, powers, logarithms, trigonometry.
 
-Results that overflow or underflow are errors (22003) unless an argument was infinite or zero; arguments outside
-the domain are errors too (22003, or 2201E and 2201F for logarithms and powers).
+Results that overflow or underflow are errors (22003) unless an argument was infinite or zero; arguments
+outside the domain are errors too (22003, or 2201E and 2201F for logarithms and powers).
 """
 
 from __future__ import annotations

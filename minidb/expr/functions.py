@@ -11,6 +11,7 @@ from typing import Final
 from minidb.errors import DataError, ProgrammingError
 from minidb.expr import (
     functions_any,
+    functions_datetime,
     functions_encoding,
     functions_numeric,
     functions_regexp,
@@ -36,6 +37,7 @@ def _by_name() -> dict[str, list[Overload]]:
         functions_regexp.FUNCTIONS,
         functions_encoding.FUNCTIONS,
         functions_numeric.FUNCTIONS,
+        functions_datetime.FUNCTIONS,
         functions_system.FUNCTIONS,
     ):
         for overload in module:

@@ -79,7 +79,8 @@ def regexp_replace(text: str, pattern: str, replacement: str, options: str = "")
         raise DataError(
             f'invalid regular expression option: "{options[0]}"',
             sqlstate="22023",
-            hint="If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.",
+            hint="If you meant to use regexp_replace() with a start parameter, "
+            "cast the fourth argument to integer explicitly.",
         )
     expression = _pattern(pattern, options.replace("g", ""))
     pieces = _template(replacement)
@@ -89,7 +90,7 @@ def regexp_replace(text: str, pattern: str, replacement: str, options: str = "")
 def regexp_replace_nth(
     text: str, pattern: str, replacement: str, start: int, nth: int = 1, options: str = ""
 ) -> str:
-    """regexp_replace(text, pattern, replacement, start, n, flags): the n-th match from start, all if n is 0."""
+    """regexp_replace(text, pattern, replacement, start, n, flags): the n-th match, all if n is 0."""
     _check_positive("regexp_replace", "start", start)
     if nth < 0:
         _invalid("regexp_replace", "n", nth)
@@ -127,7 +128,7 @@ def regexp_instr(
     options: str = "",
     group: int = 0,
 ) -> int:
-    """regexp_instr: where the n-th match begins (0) or the next character after it (1); 0 if there is none."""
+    """regexp_instr: where the n-th match begins (0) or what follows it (1); 0 if there is none."""
     match = _nth_match("regexp_instr", text, pattern, start, nth, options, group)
     if end_option not in (0, 1):
         _invalid("regexp_instr", "endoption", end_option)

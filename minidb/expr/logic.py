@@ -169,7 +169,7 @@ class IsTruth(Expr):
 
 
 def require_boolean(expression: Expr, construct: str) -> Expr:
-    """`expression` as the condition of WHERE, JOIN/ON, HAVING, AND, NOT, CASE/WHEN, FILTER; 42804 otherwise."""
+    """The condition of WHERE, JOIN/ON, HAVING, AND, NOT, CASE/WHEN or FILTER; 42804 if it is no boolean."""
     kind = expression.type.kind
     if kind is Kind.BOOLEAN:
         return expression

@@ -1,8 +1,9 @@
 """The table of operators and the choice among them: which one is meant, what its operands are converted to.
 
-The tables below list what PostgreSQL's `pg_operator` has for our types; `overloads` chooses among them. Values
-whose Python form serves the declared type as it is (an int where bigint or double precision is declared, a
-varchar where text is) are not converted, so a column stays a plain column that a rule can match to an index.
+The tables below list what PostgreSQL's `pg_operator` has for our types; `overloads` chooses among them.
+Values whose Python form serves the declared type as it is (an int where bigint or double precision is
+declared, a varchar where text is) are not converted, so a column stays a plain column that a rule can match
+to an index.
 """
 
 from __future__ import annotations
@@ -142,7 +143,8 @@ def _comparison_operators() -> list[Operator]:
     crossing = (_ORDER, (Kind.REAL, Kind.DOUBLE), (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ))
     pairs = [(left, right) for group in crossing for left in group for right in group]
     for kind in (
-        Kind.BOOLEAN, Kind.NUMERIC, Kind.TEXT, Kind.CHAR, Kind.BYTEA, Kind.TIME, Kind.INTERVAL, Kind.UUID, Kind.JSONB,
+        Kind.BOOLEAN, Kind.NUMERIC, Kind.TEXT, Kind.CHAR, Kind.BYTEA, Kind.TIME, Kind.INTERVAL, Kind.UUID,
+        Kind.JSONB,
     ):  # fmt: skip
         pairs.append((kind, kind))
     return [Operator(pair, BOOLEAN, None, False) for pair in pairs]

@@ -1,4 +1,4 @@
-"""An expression as SQL text, for EXPLAIN and messages: every operator in parentheses, as PostgreSQL prints it."""
+"""An expression as SQL text, for EXPLAIN and messages: operators in parentheses, like PostgreSQL's."""
 
 from __future__ import annotations
 
