@@ -13,7 +13,15 @@ import re
 from typing import Final, NoReturn
 
 from minidb.errors import DataError, NotSupportedError
-from minidb.value.session_time import UTC, UTC_SESSION, SessionTime, abbreviated_zone, fixed_zone, named_zone
+from minidb.value.session_time import (
+    UTC,
+    UTC_SESSION,
+    SessionTime,
+    abbreviated_zone,
+    fixed_zone,
+    named_zone,
+    posix_zone,
+)
 
 _ISO = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"
@@ -24,10 +32,10 @@ _ISO_TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*\Z"
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<time>\d+:\d+(?::\d+(?:[.,]\d*)?)?)
+      (?P<time>\d+:\d+(?::\d+(?:\.\d*)?)?)
     | (?P<zone>[+-]\d{1,2}(?::\d{1,2}){1,2}|[+-]\d{1,4}(?![\d.]))
     | (?P<date>\d+([-/.])(?:\d+|[A-Za-z]+)\4\d+|\d+-[A-Za-z]+-?\d+|[A-Za-z]{3,9}[-/]\d+[-/]\d+)
-    | (?P<day_of_year>\d{4}[.]\d{3}(?!\d))
+    | (?P<day_of_year>\d{4}[-.]\d{3}(?!\d))
     | (?P<compact>\d+(?:\.\d*)?)
     | (?P<julian>[Jj]\d+(?:\.\d+)?)
     | (?P<infinity>[+-]?infinity\b)
@@ -48,7 +56,7 @@ _IGNORED = frozenset(
     {name[:3] for name in DAY_NAMES} | set(DAY_NAMES) | {"tues", "weds", "thur", "thurs", "at", "on"}
 )
 _SPECIAL_DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
-_JULIAN_DAY_OF_ORDINAL_0 = 1721425  # Julian day = proleptic ordinal + this
+_JULIAN_DAY_OF_ORDINAL_0: Final = 1721425  # Julian day = proleptic ordinal + this
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 EPOCH: Final = datetime.datetime(1970, 1, 1)
 
@@ -114,9 +122,12 @@ def parse_timestamp(text: str, session: SessionTime = UTC_SESSION) -> datetime.d
     match = _ISO.match(text)
     if match is not None:
         try:
-            return _from_iso(match)
-        except ValueError:
-            pass  # 24:00, a leap second, or an error to be named
+            naive = _from_iso(match)
+        except ValueError:  # 24:00, a leap second, or an error to be named
+            return _Reader(text, "timestamp", session).read()
+        if match[9]:
+            _iso_zone(match)
+        return naive
     return _Reader(text, "timestamp", session).read()
 
 
@@ -132,12 +143,24 @@ def parse_timestamptz(text: str, session: SessionTime = UTC_SESSION) -> datetime
             if match[8]:
                 return naive.replace(tzinfo=UTC)
             if match[9]:
-                sign = 1 if match[9] == "+" else -1
-                return localise(naive, fixed_zone(sign, int(match[10]), int(match[11] or 0)))
+                return localise(naive, _iso_zone(match))
             return localise(naive, session.zone)
     reader = _Reader(text, "timestamp with time zone", session)
     naive = reader.read()
     return localise(naive, reader.zone or session.zone)
+
+
+def _iso_zone(match: re.Match[str]) -> datetime.tzinfo:
+    return _offset_zone(match[9], [int(match[10]), int(match[11] or 0)], match.string)
+
+
+def _offset_zone(sign: str, numbers: list[int], text: str) -> datetime.tzinfo:
+    hours, minutes, seconds = [*numbers, 0, 0][:3]
+    try:
+        return fixed_zone(1 if sign == "+" else -1, hours, minutes, seconds)
+    except DataError:
+        message = f'time zone displacement out of range: "{text}"'
+        raise DataError(message, sqlstate="22009") from None
 
 
 def _from_iso(match: re.Match[str]) -> datetime.datetime:
@@ -152,12 +175,12 @@ def _from_iso(match: re.Match[str]) -> datetime.datetime:
 
 def date_of_julian_day(day: int) -> datetime.date:
     """The date of a Julian day number."""
-    return datetime.date.fromordinal(day - _JULIAN_DAY_OF_ORDINAL_0 + 1)
+    return datetime.date.fromordinal(day - _JULIAN_DAY_OF_ORDINAL_0)
 
 
 def julian_day(date: datetime.date) -> int:
     """The Julian day number of a date."""
-    return date.toordinal() + _JULIAN_DAY_OF_ORDINAL_0 - 1
+    return date.toordinal() + _JULIAN_DAY_OF_ORDINAL_0
 
 
 class _Reader:
@@ -170,6 +193,7 @@ class _Reader:
         self.year: int | None = None
         self.year_digits = 0
         self.month: int | None = None
+        self.month_is_named = False
         self.day: int | None = None
         self.day_of_year: int | None = None
         self.whole_date: datetime.date | None = None
@@ -223,7 +247,7 @@ class _Reader:
     def take_time(self, token: str) -> None:
         if self.microseconds is not None:
             self.fail()
-        parts = token.replace(",", ".").split(":")
+        parts = token.split(":")
         self.set_time(int(parts[0]), int(parts[1]), parts[2] if len(parts) > 2 else "0")
 
     def set_time(self, hour: int, minute: int, second_text: str) -> None:
@@ -240,24 +264,16 @@ class _Reader:
     def take_offset(self, token: str) -> None:
         if self.zone is not None or (self.microseconds is None and not self.has_date()):
             self.fail()
-        sign = 1 if token[0] == "+" else -1
         parts = token[1:].split(":")
         if len(parts) == 1 and len(parts[0]) > 2:
             parts = [parts[0][:-2], parts[0][-2:]]
-        numbers = [int(part) for part in parts] + [0, 0]
-        try:
-            self.zone = fixed_zone(sign, numbers[0], numbers[1], numbers[2])
-        except DataError:
-            message = f'time zone displacement out of range: "{self.text}"'
-            raise DataError(message, sqlstate="22009") from None
+        self.zone = _offset_zone(token[0], [int(part) for part in parts], self.text)
 
     def has_date(self) -> bool:
         return self.year is not None or self.day is not None or self.whole_date is not None
 
     def take_date(self, parts: list[str]) -> None:
-        if self.has_date():
-            self.fail()
-        if len(parts) != 3:
+        if self.has_date() or self.microseconds is not None or len(parts) != 3:
             self.fail()
         first, second, third = parts
         if first.isalpha():
@@ -278,9 +294,11 @@ class _Reader:
 
     def set_month(self, name: str) -> None:
         month = _MONTHS.get(name.lower())
+        if self.month is not None and self.day is None and not self.month_is_named:
+            self.day, self.month = self.month, None  # in 8 Jan the number was the day
         if month is None or self.month is not None:
             self.fail()
-        self.month = month
+        self.month, self.month_is_named = month, True
 
     def set_year(self, digits: str) -> None:
         self.year, self.year_digits = int(digits), len(digits)
@@ -295,8 +313,10 @@ class _Reader:
                 )
                 self.expects_time = False
                 return
-        if point:
+        if point or self.expects_time:
             self.fail()
+        if len(digits) > 8:
+            raise_bad_field(self.text)
         if len(digits) == 8 and not self.has_date():
             self.set_year(digits[:4])
             self.month, self.day = int(digits[4:6]), int(digits[6:])
@@ -371,7 +391,7 @@ class _Reader:
     def take_zone(self, name: str) -> None:
         if self.zone is not None or not (self.microseconds is not None or self.has_date()):
             self.fail()
-        zone = abbreviated_zone(name) or named_zone(name)
+        zone = abbreviated_zone(name) or named_zone(name) or posix_zone(name)
         if zone is None:
             if "/" in name:
                 raise DataError(f'time zone "{name.lower()}" not recognized', sqlstate="22023")
@@ -385,7 +405,7 @@ class _Reader:
             return self.special
         microseconds = self.microseconds or 0
         if self.half is not None:
-            if not 1 <= self.hour <= 12:
+            if self.hour > 12:
                 raise_bad_field(self.text)
             hours = (12 if self.half == "pm" else 0) - (12 if self.hour == 12 else 0)
             microseconds += hours * 3_600_000_000

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import NoReturn
 
-from minidb.errors import DataError, NotSupportedError
+from minidb.errors import DataError
 from minidb.value.interval import (
     DAYS_PER_MONTH,
     MICROSECONDS_PER_DAY,
@@ -52,8 +52,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)
     | (?P<years>[+-]?\d+-\d+)
-    | (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<infinity>[+-]?infinity\b)
+    | (?P<number>[+-]?\s*(?:\d+\.?\d*|\.\d+)(?![\d.]|[eE][+-]?\d))
     | (?P<word>[A-Za-z]+)
     | (?P<skip>[@,])
     )""",
@@ -61,6 +60,7 @@ _TOKEN = re.compile(
 )
 _ISO = re.compile(r"\s*P(?P<date>[^T\s]*)(?:T(?P<time>\S*))?\s*\Z", re.IGNORECASE)
 _ISO_PART = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([A-Za-z])", re.ASCII)
+_ISO_NUMBERS = re.compile(r"(\d+)-(\d+)-(\d+)\Z", re.ASCII)
 _ISO_DATE_UNITS = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 _ISO_TIME_UNITS = {"H": "hour", "M": "minute", "S": "second"}
 
@@ -77,11 +77,13 @@ class IntervalSum:
 
     def add(self, amount: Decimal, unit: str) -> None:
         """`amount` of `unit`, its fraction going down to smaller units."""
-        if unit in _MICROSECONDS:
-            self.microseconds += round_to_even(amount * _MICROSECONDS[unit])
-            return
         whole = int(amount)
         fraction = amount - whole
+        if unit in _MICROSECONDS:
+            # In floating point, as PostgreSQL does it: 0.0000015 seconds are a bit less than that.
+            size = _MICROSECONDS[unit]
+            self.microseconds += whole * size + round(float(fraction) * size)
+            return
         if unit in _DAYS:
             self.days += whole * _DAYS[unit]
             self.add_days(fraction * _DAYS[unit])
@@ -138,18 +140,16 @@ def _sum_of_words(text: str, default_unit: str) -> IntervalSum:
         seen.add(unit)
         total.add(pending.pop(), unit)
 
-    for position, (kind, token) in enumerate(tokens):
-        if ago:
-            _fail(text)
+    for kind, token in tokens:
         if kind == "number":
             if pending:
                 _fail(text)
-            pending.append(Decimal(token))
+            pending.append(Decimal("".join(token.split())))
         elif kind == "word":
             unit = UNITS.get(token.lower())
             if unit is not None and pending:
                 settle(unit)
-            elif token.lower() == "ago" and position and not pending:
+            elif token.lower() == "ago" and not pending:
                 ago = True
             else:
                 _fail(text)
@@ -164,7 +164,9 @@ def _sum_of_words(text: str, default_unit: str) -> IntervalSum:
             else:
                 total.months += _years(token, text)
     if pending:
-        settle("second" if "time" in seen else default_unit)
+        if "time" in seen:
+            _fail(text)
+        settle(default_unit)
     if not seen:
         _fail(text)
     return total.negated() if ago else total
@@ -178,8 +180,6 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         if match is None:
             _fail(text)
         kind = str(match.lastgroup)
-        if kind == "infinity":
-            raise NotSupportedError("infinite values of type interval are not supported")
         if kind != "skip":
             tokens.append((kind, match[kind]))
         position = match.end()
@@ -196,7 +196,7 @@ def _time(token: str, text: str) -> int:
     if minutes > 59 or seconds > 60:
         raise DataError(f'interval field value out of range: "{text}"', sqlstate="22015")
     micros = (hours * 60 + minutes) * MICROSECONDS_PER_MINUTE
-    return sign * (micros + round_to_even(seconds * MICROSECONDS_PER_SECOND))
+    return sign * (micros + round(float(seconds) * MICROSECONDS_PER_SECOND))
 
 
 def _years(token: str, text: str) -> int:
@@ -209,7 +209,13 @@ def _years(token: str, text: str) -> int:
 
 def _sum_of_iso(match: re.Match[str], text: str) -> IntervalSum:
     total = IntervalSum()
-    found = 0
+    numbers = _ISO_NUMBERS.match(match["date"])
+    if numbers is not None:  # P1-2-3T4:5:6
+        total.months = int(numbers[1]) * 12 + int(numbers[2])
+        total.days = int(numbers[3])
+        total.microseconds = _time(match["time"], text) if match["time"] else 0
+        return total
+    found = 0 if match["time"] is None else 1
     for part, units in ((match["date"], _ISO_DATE_UNITS), (match["time"] or "", _ISO_TIME_UNITS)):
         position = 0
         while position < len(part):

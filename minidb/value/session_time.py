@@ -89,10 +89,18 @@ def zone_by_name(name: str) -> datetime.tzinfo:
         # PostgreSQL reads a bare offset in a zone *name* as POSIX as well: west is positive.
         sign = -1 if match[1] == "+" else 1
         return fixed_zone(sign, int(match[2]), int(match[3] or 0), int(match[4] or 0))
-    if match := _POSIX.match(text):
-        sign = 1 if match[1] == "-" else -1
-        return fixed_zone(sign, int(match[2]), int(match[3] or 0), int(match[4] or 0))
-    raise DataError(f'time zone "{name}" not recognized', sqlstate="22023")
+    zone = posix_zone(text)
+    if zone is None:
+        raise DataError(f'time zone "{name}" not recognized', sqlstate="22023")
+    return zone
+
+
+def posix_zone(name: str) -> datetime.tzinfo | None:
+    """The zone of a POSIX name such as UTC+3, which is west of Greenwich, or None."""
+    match = _POSIX.match(name)
+    if match is None:
+        return None
+    return fixed_zone(1 if match[1] == "-" else -1, int(match[2]), int(match[3] or 0), int(match[4] or 0))
 
 
 def zone_by_hours(hours: float) -> datetime.tzinfo:
