@@ -25,7 +25,7 @@ from typing import Final
 from minidb.catalog import statistics
 from minidb.catalog.schema import IndexSchema, Table
 from minidb.expr.calls import Call
-from minidb.expr.cast import cast
+from minidb.expr.cast import Relabel, cast
 from minidb.expr.compare import SWAPPED, Comparison
 from minidb.expr.membership import InList
 from minidb.expr.node import Column, Constant, Expr, Parameter, Slot, transform
@@ -294,6 +294,8 @@ class Terms:
     ) -> bool:
         """Note `side operator value` if the side is of this scan and the value is not."""
         key: int | Expr
+        if type(side) is Relabel:
+            side = side.operand
         if type(side) is Column:
             slot = self._slots.get(side.id)
             if not isinstance(slot, Slot):

@@ -19,6 +19,7 @@ from typing import Final
 from minidb.catalog import statistics
 from minidb.catalog.schema import Table
 from minidb.expr.calls import Call
+from minidb.expr.cast import Relabel
 from minidb.expr.compare import Comparison
 from minidb.expr.logic import And, IsNotNull, IsNull, Not, Or
 from minidb.expr.membership import InList
@@ -177,6 +178,8 @@ class Estimator:
 
     def distinct(self, expression: Expr) -> float | None:
         """How many different values a stored column has; None for anything else."""
+        if isinstance(expression, Relabel):
+            expression = expression.operand
         if isinstance(expression, Column):
             origin = self._origins.get(expression.id)
             if origin is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from minidb.expr.arithmetic import FloatArithmetic, IntegerArithmetic
 from minidb.expr.calls import Call, NullableCall, NullableContextCall
+from minidb.expr.cast import Cast, Relabel, SessionCast
 from minidb.expr.compare import Comparison
 from minidb.expr.logic import And, IsNotNull, IsTruth, Not, Or
 from minidb.expr.membership import InList
@@ -51,6 +52,8 @@ def is_null_with(expression: Expr, ids: frozenset[int] | set[int]) -> bool:
     if isinstance(expression, Call):
         strict = not isinstance(expression, NullableCall | NullableContextCall)
         return strict and any(is_null_with(operand, ids) for operand in expression.arguments)
+    if isinstance(expression, Cast | SessionCast | Relabel):
+        return is_null_with(expression.operand, ids)
     if isinstance(expression, IntegerArithmetic | FloatArithmetic):
         return is_null_with(expression.left, ids) or is_null_with(expression.right, ids)
     return False
