@@ -91,10 +91,7 @@ def sqrt(value: Decimal) -> Decimal:
         _raise_power("cannot take square root of a negative number")
     if not value.is_finite():
         return value
-    # Half the weight, counted in decimal digits.
-    weight = _weight(value)
-    digits = weight * 2 + 1 if weight >= 0 else 1 - (1 - weight) * 2
-    scale = _result_scale(digits, scale_of(value))
+    scale = _result_scale(_weight(value) * 2 + 1, scale_of(value))
     # One exact truncated root and a sticky digit decide a half correctly.
     root = math.isqrt(int(value.scaleb(2 * scale + 2, WIDE)))
     exact = Decimal(root).scaleb(-scale - 1, WIDE)
@@ -192,13 +189,13 @@ def power(base: Decimal, exponent: Decimal) -> Decimal:
     if base < 0 and not is_integer:
         _raise_power("a negative number raised to a non-integer power yields a complex result")
     if is_integer and -(2**31) <= exponent < 2**31:
-        return _integer_power(base, int(exponent), scale_of(exponent))
+        return _integer_power(base, int(exponent))
     if base == 0:
         return WIDE.quantize(ZERO, quantum(MIN_SIGNIFICANT_DIGITS))
     return _general_power(base, exponent)
 
 
-def _integer_power(base: Decimal, exponent: int, exponent_scale: int) -> Decimal:
+def _integer_power(base: Decimal, exponent: int) -> Decimal:
     weight = 0.0
     if base:
         digits = _base_10000_digits(base, 4)
@@ -209,9 +206,10 @@ def _integer_power(base: Decimal, exponent: int, exponent_scale: int) -> Decimal
         weight = exponent * (math.log10(number) + power_of_ten)
     if weight > MAX_WEIGHT_DIGITS + 4:
         raise_overflow()
-    if weight + 1 < -MAX_RESULT_SCALE:
-        return WIDE.quantize(ZERO, quantum(MAX_RESULT_SCALE))
-    scale = _result_scale(int(weight), scale_of(base), exponent_scale)
+    # An integer power has 16 digits after the point, whatever its size (PostgreSQL 16 changed that).
+    scale = min(max(MIN_SIGNIFICANT_DIGITS, scale_of(base)), MAX_RESULT_SCALE)
+    if weight + 1 < -scale:
+        return WIDE.quantize(ZERO, quantum(scale))
     if exponent == 0:
         return WIDE.quantize(ONE, quantum(scale))
     if exponent == 1:
