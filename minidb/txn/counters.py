@@ -29,6 +29,11 @@ _LEAST_AHEAD: Final = 32
 _MOST_AHEAD: Final = 1024
 
 
+def counter_entry(id: int, value: int, called: bool) -> tuple[bytes, bytes]:
+    """The key and the value under which a counter is stored."""
+    return _PREFIX + _ID.pack(id), _STATE.pack(value, called)
+
+
 class CounterExhausted(DataError):
     """The next value would pass the counter's limit, and it does not cycle."""
 
@@ -49,6 +54,7 @@ class Counter:
         "maximum",
         "minimum",
         "mutex",
+        "name",
         "value",
     )
 
@@ -67,6 +73,7 @@ class Counter:
         self.minimum = 1
         self.maximum = 2**63 - 1
         self.cycle = False
+        self.name = ""  # of the sequence, for errors
 
     def next(self) -> int:
         """nextval."""
@@ -103,7 +110,8 @@ class Counter:
         """setval."""
         if not self.minimum <= value <= self.maximum:
             raise DataError(
-                f"setval: value {value} is out of bounds for sequence ({self.minimum}..{self.maximum})",
+                f'setval: value {value} is out of bounds for sequence "{self.name}" '
+                f"({self.minimum}..{self.maximum})",
                 sqlstate="22003",
             )
         with self.mutex:
@@ -125,12 +133,16 @@ class Counter:
         value = self.value + self.increment
         if value > self.maximum and self.increment > 0:
             if not self.cycle:
-                raise CounterExhausted(f"nextval: reached maximum value of sequence ({self.maximum})")
+                raise CounterExhausted(
+                    f'nextval: reached maximum value of sequence "{self.name}" ({self.maximum})'
+                )
             self._left = 0
             return self.minimum
         if value < self.minimum and self.increment < 0:
             if not self.cycle:
-                raise CounterExhausted(f"nextval: reached minimum value of sequence ({self.minimum})")
+                raise CounterExhausted(
+                    f'nextval: reached minimum value of sequence "{self.name}" ({self.minimum})'
+                )
             self._left = 0
             return self.maximum
         return value
@@ -163,6 +175,7 @@ class Counters:
         minimum: int = 1,
         maximum: int = 2**63 - 1,
         cycle: bool = False,
+        name: str = "",
     ) -> Counter:
         """The counter of that id; `start` counts only if it never ran."""
         counter = self._counters.get(id)
@@ -177,6 +190,7 @@ class Counters:
         counter.minimum = minimum
         counter.maximum = maximum
         counter.cycle = cycle
+        counter.name = name
         return counter
 
     def forget(self, id: int) -> None:

@@ -17,7 +17,6 @@ from itertools import count
 from minidb.errors import InternalError
 from minidb.storage.store import Store
 from minidb.txn.control import ConcurrencyControl
-from minidb.txn.counters import Counters
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel, refuse_serializable
@@ -25,16 +24,12 @@ from minidb.txn.read_committed import ReadCommitted
 from minidb.txn.snapshot_isolation import SnapshotIsolation
 from minidb.txn.transaction import Transaction
 
-FIRST_ID = 16  # storage ids below are the system's
-_ID_COUNTER = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
-
 
 class TransactionalStore(Environment):
     """One open database's transactions."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.counters = Counters(store, self.committer)
         read_committed = ReadCommitted(store, self.describe, self.committer.author_of)
         snapshot_isolation = SnapshotIsolation(store, self.describe, self.committer.author_of)
         self._controls: dict[IsolationLevel, ConcurrencyControl] = {
@@ -65,10 +60,6 @@ class TransactionalStore(Environment):
         )
         self.active[transaction.id] = transaction
         return transaction
-
-    def allocate_id(self) -> int:
-        """A number for a new table, index, sequence or storage id, never used before or again."""
-        return self.counters.get(_ID_COUNTER, start=FIRST_ID).next()
 
     def transactions(self) -> list[Transaction]:
         """Those that have not ended, oldest first."""

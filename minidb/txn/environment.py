@@ -11,10 +11,13 @@ from typing import Final
 
 from minidb.storage.store import Store
 from minidb.txn.commit import Committer
+from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.row_ids import RowIds
 from minidb.txn.state import LockTarget, TransactionState
 
+FIRST_ID: Final = 16  # storage ids below are the system's
+_ID_COUNTER: Final = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
 ROW_LOCK_LIMIT: Final = 100_000  # row locks, past which a transaction locks whole storage ids instead
 
 
@@ -26,6 +29,7 @@ class Environment:
         self.active: dict[int, TransactionState] = {}  # every transaction that has not ended, by id
         self.locks = LockTable(self.active, self.describe)
         self.committer = Committer(store)
+        self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
         self.row_lock_limit = ROW_LOCK_LIMIT
         self.catalog_commit = 0  # no commit after this one changed the catalog
@@ -33,6 +37,10 @@ class Environment:
         self.describe_target: Callable[[LockTarget], str] = describe_plainly
         # The catalog key that changes whenever the table's definition does.
         self.definition_key: Callable[[int], bytes] | None = None
+
+    def allocate_id(self) -> int:
+        """A number for a new table, index, sequence or storage id, never used before or again."""
+        return self.counters.get(_ID_COUNTER, start=FIRST_ID).next()
 
     def describe(self, target: LockTarget) -> str:
         """`row (1) of table accounts`, as far as anybody told how to say so."""

@@ -11,14 +11,17 @@ from unit.txn.database_fixture import new_database
 from minidb.errors import DataError, InternalError
 from minidb.storage.store import Store
 from minidb.txn.counters import CounterExhausted
-from minidb.txn.database import FIRST_ID, TransactionalStore
+from minidb.txn.database import TransactionalStore
+from minidb.txn.environment import FIRST_ID
 
 
 def test_a_counter_counts_on_within_its_limits() -> None:
     counters = new_database().counters
-    up = counters.get(20, start=1, maximum=3)
+    up = counters.get(20, start=1, maximum=3, name="few")
     assert [up.next(), up.next(), up.next()] == [1, 2, 3]
-    with pytest.raises(CounterExhausted, match=r"nextval: reached maximum value of sequence \(3\)") as raised:
+    with pytest.raises(
+        CounterExhausted, match=r"nextval: reached maximum value of sequence \"few\" \(3\)"
+    ) as raised:
         up.next()
     assert raised.value.sqlstate == "2200H"
     round_and_round = counters.get(20, start=1, maximum=3, cycle=True)
