@@ -15,7 +15,7 @@ from minidb.exec.partitions import Partitions
 from minidb.plan.nodes import Aggregate
 from minidb.value.sql_types import Row
 
-CHUNK_ROWS: Final = 16_384  # rows grouped together: more make the work per group cheaper
+CHUNK_ROWS: Final = 32_768  # rows grouped together: more make the work per group cheaper
 
 
 class AggregateOperator(Operator):

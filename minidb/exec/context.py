@@ -76,6 +76,11 @@ class ExecutionContext(EvaluationContext):
         assert isinstance(plan, Subquery)
         return self.subplan(plan).rows(limit, self.outer, self.ctes)
 
+    def subquery_contains(self, plan: object) -> Value:
+        """The result of an IN for the present outer values; NotImplemented: compare row by row."""
+        assert isinstance(plan, Subquery)
+        return self.subplan(plan).contains(self.outer, self.ctes, self)
+
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
         result: int = self.session.sequence_value(operation, name, value)

@@ -21,6 +21,7 @@ from minidb.exec.equality import column_map
 from minidb.exec.operator import BATCH_ROWS
 from minidb.exec.ordering import Ordering
 from minidb.exec.pipeline import column_values
+from minidb.expr.aggregate_basic import Count
 from minidb.expr.aggregates import AggregateFunction
 from minidb.expr.node import Expr
 from minidb.plan.nodes import Aggregate, AggregateCall
@@ -78,6 +79,14 @@ class _Input:
             return [None if None in value else value for value in values]
         return values
 
+    def counting_groups(self, column: list[Any], founds: list[list[int]]) -> list[list[Any]]:
+        """For each group, given the positions of its rows, the values that count."""
+        if not self.arguments and self.where is None:
+            return founds
+        if self.where is None and (self.keeps_nulls or None not in column):
+            return [[column[position] for position in found] for found in founds]
+        return [self.counting([column[position] for position in found]) for found in founds]
+
     def counting(self, values: list[Any]) -> list[Any]:
         """Those of a group's values that count. count(*) has none: only their number matters."""
         if not self.arguments and self.where is None:
@@ -90,7 +99,7 @@ class _Input:
 
 
 class _Call:
-    """One aggregate of the list: how its state starts, grows and ends."""
+    """One aggregate of the list: how its states start, grow and end."""
 
     __slots__ = ("function", "input")
 
@@ -102,9 +111,18 @@ class _Call:
         """The state of a new group."""
         return self.function.start()
 
-    def add(self, state: Any, values: list[Any]) -> Any:
-        """The state after a group's counting values of one chunk."""
-        return self.function.add_batch(state, values) if values else state
+    def add_groups(self, states: list[Any], numbers: list[int], values: list[list[Any]]) -> None:
+        """Advance the states of these groups by their counting values of one chunk."""
+        if isinstance(self.function, Count):
+            for number, some in zip(numbers, values, strict=True):
+                states[number] += len(some)
+            return
+        add, add_batch = self.function.add, self.function.add_batch
+        for number, some in zip(numbers, values, strict=True):
+            if len(some) > 1:
+                states[number] = add_batch(states[number], some)
+            elif some:
+                states[number] = add(states[number], some[0])
 
     def finish(self, state: Any) -> Value:
         """The group's result."""
@@ -126,10 +144,14 @@ class _CollectingCall(_Call):
     def start(self) -> Any:
         return {} if self.distinct else []
 
-    def add(self, state: Any, values: list[Any]) -> Any:
-        if not self.distinct:
-            state += values
-            return state
+    def add_groups(self, states: list[Any], numbers: list[int], values: list[list[Any]]) -> None:
+        for number, some in zip(numbers, values, strict=True):
+            if self.distinct:
+                self._add_distinct(states[number], some)
+            else:
+                states[number] += some
+
+    def _add_distinct(self, state: dict[Any, Any], values: list[Any]) -> None:
         keys = values
         if self.ordering is not None:
             keys = [value[: self.arity] for value in values]
@@ -138,7 +160,6 @@ class _CollectingCall(_Call):
         for key, value in zip(keys, values, strict=True):
             if key not in state:
                 state[key] = value
-        return state
 
     def finish(self, state: Any) -> Value:
         values = list(state.values()) if self.distinct else state
@@ -155,10 +176,14 @@ class _CollectingCall(_Call):
 
 
 class GroupTable:
-    """All groups seen so far. `add` returns the rows that belong to groups for which there was no room."""
+    """All groups seen so far, numbered; a list of states per aggregate, by group number.
+
+    `add` returns the rows that belong to groups for which there was no room.
+    """
 
     __slots__ = (
-        "_calls", "_context", "_group", "_groups", "_inputs", "_maps", "_representatives", "_room", "used",
+        "_calls", "_context", "_group", "_inputs", "_maps", "_numbers", "_room", "_shown", "_states",
+        "_used",
     )  # fmt: skip
 
     def __init__(self, plan: Aggregate, context: ExecutionContext) -> None:
@@ -167,17 +192,18 @@ class GroupTable:
         self._maps = [column_map(expression.type) for expression in plan.group_expressions]
         self._inputs: list[_Input] = []
         self._calls = [self._prepare(call) for call in plan.calls]
-        self._groups: dict[Any, list[Any]] = {}
-        self._representatives: dict[Any, Any] = {}  # the first row's own values, where keys are mapped
+        self._numbers: dict[Any, int] = {}
+        self._shown: list[Any] = []  # by number: the key as the group's first row has it
+        self._states: list[list[Any]] = [[] for _ in self._calls]
         self._room = context.work_mem
-        self.used = 0
+        self._used = 0
 
     def _prepare(self, call: AggregateCall) -> _Call:
         arguments = call.arguments
-        if not call.order_by and not call.distinct:
-            return _Call(call.function, self._input(arguments, call.where, call.function.keeps_nulls))
         if not call.order_by:
             position = self._input(arguments, call.where, call.function.keeps_nulls)
+            if not call.distinct:
+                return _Call(call.function, position)
             return _CollectingCall(call, position, None, len(arguments))
         extended = arguments + tuple([key.expression for key in call.order_by])
         positions = [len(arguments) + number for number in range(len(call.order_by))]
@@ -196,41 +222,52 @@ class GroupTable:
         context = self._context
         columns = [each.column(rows, context) for each in self._inputs]
         if not self._group:
-            states = self._groups.get(())
-            if states is None:
-                states = self._groups[()] = [call.start() for call in self._calls]
-            values = [each.counting(column) for each, column in zip(self._inputs, columns, strict=True)]
-            for number, call in enumerate(self._calls):
-                states[number] = call.add(states[number], values[call.input])
+            if not self._numbers:
+                self._start_groups([()], [()])
+            values = [[each.counting(column)] for each, column in zip(self._inputs, columns, strict=True)]
+            self._add_values([0], values)
             return []
-        return self._add_groups(rows, columns)
-
-    def _add_groups(self, rows: list[Row], columns: list[list[Any]]) -> list[tuple[Any, list[Row]]]:
-        keys, originals = self._keys(rows)
+        keys, shown = self._keys(rows)
         positions: defaultdict[Any, list[int]] = defaultdict(list)
         for position, key in enumerate(keys):
             positions[key].append(position)
-        groups = self._groups
-        inputs = self._inputs
-        calls = list(enumerate(self._calls))
-        rejected: list[tuple[Any, list[Row]]] = []
-        for key, found in positions.items():
-            states = groups.get(key)
-            if states is None:
-                if self.used > self._room:
-                    rejected.append((key, [rows[position] for position in found]))
-                    continue
-                states = groups[key] = [call.start() for call in self._calls]
-                self.used += GROUP_BYTES + sys.getsizeof(key) + STATE_BYTES * len(calls)
-                if originals is not keys:
-                    self._representatives[key] = originals[found[0]]
-            values = [
-                each.counting([column[position] for position in found])
-                for each, column in zip(inputs, columns, strict=True)
-            ]
-            for number, call in calls:
-                states[number] = call.add(states[number], values[call.input])
+        rejected = self._admit(positions, rows, shown)
+        founds = list(positions.values())
+        numbers = list(map(self._numbers.__getitem__, positions))
+        values = [
+            each.counting_groups(column, founds) for each, column in zip(self._inputs, columns, strict=True)
+        ]
+        self._add_values(numbers, values)
         return rejected
+
+    def _admit(
+        self, positions: dict[Any, list[int]], rows: list[Row], shown: list[Any]
+    ) -> list[tuple[Any, list[Row]]]:
+        """Number the new groups; those that find no room are removed from `positions` and returned."""
+        known = self._numbers
+        new = [key for key in positions if key not in known]
+        if not new:
+            return []
+        size = GROUP_BYTES + sys.getsizeof(new[0]) + STATE_BYTES * len(self._calls)
+        room = max(0, (self._room - self._used) // size + 1)
+        admitted = new[:room]
+        self._used += size * len(admitted)
+        self._start_groups(admitted, [shown[positions[key][0]] for key in admitted])
+        return [(key, [rows[position] for position in positions.pop(key)]) for key in new[room:]]
+
+    def _start_groups(self, keys: list[Any], shown: list[Any]) -> None:
+        self._numbers.update(
+            zip(keys, range(len(self._numbers), len(self._numbers) + len(keys)), strict=True)
+        )
+        self._shown += shown
+        for call, states in zip(self._calls, self._states, strict=True):
+            start = call.start
+            states += [start() for _ in keys]
+
+    def _add_values(self, numbers: list[int], values: list[list[list[Any]]]) -> None:
+        """`values[input][i]` are the counting values of the group `numbers[i]`."""
+        for call, states in zip(self._calls, self._states, strict=True):
+            call.add_groups(states, numbers, values[call.input])
 
     def _keys(self, rows: list[Row]) -> tuple[list[Any], list[Any]]:
         """The groups' keys and the values to show for them: two lists only where they differ."""
@@ -239,23 +276,25 @@ class GroupTable:
             column if map_ is None else map_(column) for column, map_ in zip(columns, self._maps, strict=True)
         ]
         if len(columns) == 1:
-            keys, originals = mapped[0], columns[0]
-        else:
-            keys, originals = list(zip(*mapped, strict=True)), list(zip(*columns, strict=True))
-        return keys, keys if not any(self._maps) else originals
+            return mapped[0], columns[0]
+        keys = list(zip(*mapped, strict=True))
+        return keys, list(zip(*columns, strict=True)) if any(self._maps) else keys
 
     def results(self) -> Iterator[list[Row]]:
         """The groups' rows in batches, in the order in which the groups appeared."""
-        if not self._group and not self._groups:
-            self._groups[()] = [call.start() for call in self._calls]
-        items = list(self._groups.items())
-        single = len(self._group) == 1
-        shown = self._representatives
-        for start in range(0, len(items), BATCH_ROWS):
+        if not self._group and not self._numbers:
+            self._start_groups([()], [()])
+        for start in range(0, len(self._shown), BATCH_ROWS):
             self._context.check_cancel()
-            rows: list[Row] = []
-            for key, states in items[start : start + BATCH_ROWS]:
-                values = [call.finish(state) for call, state in zip(self._calls, states, strict=True)]
-                group = shown.get(key, key) if shown else key
-                rows.append((group, *values) if single else (*group, *values))
-            yield rows
+            stop = start + BATCH_ROWS
+            columns = [
+                [call.finish(state) for state in states[start:stop]]
+                for call, states in zip(self._calls, self._states, strict=True)
+            ]
+            shown = self._shown[start:stop]
+            if len(self._group) == 1:
+                yield list(zip(shown, *columns, strict=True))
+            elif not columns:
+                yield shown
+            else:
+                yield [key + values for key, values in zip(shown, zip(*columns, strict=True), strict=True)]

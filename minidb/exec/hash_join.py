@@ -94,7 +94,8 @@ class HashJoinOperator(Operator):
             yield from self._filter_left(table, batches)
             return
         by_key = table.by_key
-        if not by_key and self._kind in ("inner", "semi", "right"):
+        unique = table.unique
+        if table.is_empty() and self._kind in ("inner", "semi", "right"):
             batches = iter(())  # no left row finds a partner, nobody needs them
         largest = table.largest()
         simple = self._residual is None and not table.numbered
@@ -102,7 +103,12 @@ class HashJoinOperator(Operator):
         for rows in batches:
             self._context.check_cancel()
             keys = self._left_keys.of(rows)
-            if simple and largest * len(rows) <= MOST_PAIRS:
+            if simple and unique is not None:
+                rights = map(unique.get, keys, repeat(self._right_nulls if self._keeps_left else None))
+                joined = [left + right for left, right in zip(rows, rights, strict=True) if right is not None]
+                if joined:
+                    yield joined
+            elif simple and largest * len(rows) <= MOST_PAIRS:
                 found = map(by_key.get, keys, repeat(nothing))
                 joined = [left + right for left, some in zip(rows, found, strict=True) for right in some]
                 if joined:
@@ -117,7 +123,7 @@ class HashJoinOperator(Operator):
 
     def _filter_left(self, table: JoinTable, batches: Iterator[list[Row]]) -> Iterator[list[Row]]:
         """SEMI and ANTI without a residual: only whether the key is there counts."""
-        has = table.by_key.__contains__
+        has = table.by_key.__contains__ if table.unique is None else table.unique.__contains__
         semi = self._kind == "semi"
         for rows in batches:
             keys = self._left_keys.of(rows)
@@ -134,7 +140,7 @@ class HashJoinOperator(Operator):
         wants_pairs = self._kind not in ("semi", "anti")
         lefts: list[int] = []
         rights: list[Any] = []
-        for number, partners in enumerate(map(table.by_key.get, keys)):
+        for number, partners in enumerate(table.partners(keys)):
             if not partners:
                 continue
             for start in range(0, len(partners), MOST_PAIRS):

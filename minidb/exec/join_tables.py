@@ -46,13 +46,19 @@ class JoinKeys:
 
 
 class JoinTable:
-    """Rows by key. `numbers` by key as well, if it matters which rows found a partner (RIGHT, FULL)."""
+    """One side's rows by key, in the cheapest form that will do.
 
-    __slots__ = ("by_key", "matched", "numbered", "rows")
+    unique     key -> row, while no key has come twice: most joins are along a foreign key
+    by_key     key -> rows, from then on
+    numbered   key -> numbers of rows, if it matters which rows found a partner (RIGHT, FULL)
+    """
+
+    __slots__ = ("by_key", "matched", "numbered", "rows", "unique")
 
     def __init__(self, numbered: bool) -> None:
         self.numbered = numbered
-        self.by_key: defaultdict[Any, list[Any]] = defaultdict(list)  # rows, or their numbers
+        self.unique: dict[Any, Row] | None = None if numbered else {}
+        self.by_key: defaultdict[Any, list[Any]] = defaultdict(list)
         self.rows: list[Row] = []  # by number
         self.matched = bytearray()  # by number
 
@@ -66,14 +72,44 @@ class JoinTable:
                 number += 1
             self.rows += rows
             self.matched.extend(bytes(len(rows)))
-        else:
-            for key, row in zip(keys, rows, strict=True):
+            by_key.pop(None, None)
+            return
+        if self.unique is not None:
+            if self._add_unique(self.unique, keys, rows):
+                return
+            for key, row in self.unique.items():
                 by_key[key].append(row)
+            self.unique = None
+        for key, row in zip(keys, rows, strict=True):
+            by_key[key].append(row)
         by_key.pop(None, None)
+
+    def _add_unique(self, unique: dict[Any, Row], keys: list[Any], rows: list[Row]) -> bool:
+        """Add rows if their keys are new; otherwise add none."""
+        if None in keys:
+            rows = [row for key, row in zip(keys, rows, strict=True) if key is not None]
+            keys = [key for key in keys if key is not None]
+        if unique and not unique.keys().isdisjoint(keys):
+            return False
+        new = dict(zip(keys, rows, strict=True))
+        if len(new) < len(keys):
+            return False
+        unique.update(new)
+        return True
+
+    def partners(self, keys: list[Any]) -> list[list[Any] | None]:
+        """For each key of the other side its rows here, or their numbers."""
+        if self.unique is not None:
+            return [None if row is None else [row] for row in map(self.unique.get, keys)]
+        return list(map(self.by_key.get, keys))
+
+    def is_empty(self) -> bool:
+        """Whether no key is in it."""
+        return not self.by_key and not self.unique
 
     def largest(self) -> int:
         """How many rows the most frequent key has."""
-        return max(map(len, self.by_key.values()), default=0)
+        return max(map(len, self.by_key.values()), default=1)
 
     def unmatched(self) -> list[Row]:
         """The rows that found no partner."""

@@ -90,6 +90,10 @@ def _totals(values: list[Value]) -> list[Any]:
     return [None if value is None else value.total() for value in values]
 
 
+def _each(function: Callable[[Value], Any]) -> Callable[[list[Value]], list[Any]]:
+    return lambda values: [None if value is None else function(value) for value in values]
+
+
 class _Key:
     """One sort key: where its value is in the row, and how values of its type compare."""
 
@@ -100,7 +104,7 @@ class _Key:
         self.descending = key.descending
         self.nulls_first = key.nulls_first
         kind = self._kind = key.expression.type.kind
-        sort_key(key.expression.type)  # refuses types that have no order
+        by_value = sort_key(key.expression.type)  # refuses types that have no order
         self._convert: Callable[[list[Value]], list[Any]] | None = None
         if kind in FLOAT_KINDS or kind is Kind.NUMERIC:
             self._convert = _floats
@@ -108,6 +112,8 @@ class _Key:
             self._convert = _char
         elif kind is Kind.INTERVAL:
             self._convert = _totals
+        elif by_value is not None:
+            self._convert = _each(by_value)
 
     def column(self, rows: Sequence[Row]) -> list[Any]:
         """The rows' values in a form that Python orders right; None is NULL."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import compress
 from operator import itemgetter
 from typing import Any
 
@@ -44,19 +43,19 @@ class ValuesOperator(Operator):
 class FilterOperator(Operator):
     """The rows for which the condition is true."""
 
-    __slots__ = ("_context", "_evaluate", "_source")
+    __slots__ = ("_context", "_filter", "_source")
 
     def __init__(self, plan: Filter, source: Operator, context: ExecutionContext) -> None:
         self._context = context
         self._source = source
-        self._evaluate = plan.where.evaluate_batch
+        self._filter = plan.where.filter_batch
 
     def next_batch(self) -> list[Row]:
         while True:
             rows = self._source.next_batch()
             if not rows:
                 return rows
-            kept = list(compress(rows, self._evaluate(rows, self._context)))
+            kept = self._filter(rows, self._context)
             if kept:
                 return kept
 

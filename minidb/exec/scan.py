@@ -10,7 +10,6 @@ The first batches are small, so that LIMIT 1 reads little; storage makes them gr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import compress
 from operator import itemgetter
 from typing import Any
 
@@ -88,7 +87,7 @@ class ScanOperator(Operator):
         self._decode = keys.codec.decode_many
         self._make = stored_row_maker(plan.slots)
         self._with_key = plan.key is not None
-        self._where = None if plan.where is None else plan.where.evaluate_batch
+        self._where = None if plan.where is None else plan.where.filter_batch
         self._ranges = RangeBounds(plan.table, access) if isinstance(access, KeyRange) else None
         self._finder = KeyFinder(plan, access, context) if isinstance(access, KeyLookup) else None
         self._fetches = isinstance(access, KeyRange) and access.index is not None
@@ -120,7 +119,7 @@ class ScanOperator(Operator):
             else:
                 rows = self._make(stored)
             if self._where is not None:
-                rows = list(compress(rows, self._where(rows, context)))
+                rows = self._where(rows, context)
             if rows:
                 return rows
 

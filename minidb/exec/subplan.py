@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from minidb.exec.membership import Membership, membership
 from minidb.exec.operator import Operator, SharedRows
 from minidb.exec.plan_facts import plan_facts
+from minidb.expr.node import EvaluationContext
 from minidb.plan.nodes import Subquery
 from minidb.value.sql_types import Kind, Row, Value
 
@@ -24,7 +26,18 @@ _EQUAL_BUT_DIFFERENT: Final = frozenset({Kind.NUMERIC, Kind.REAL, Kind.DOUBLE, K
 class SubPlan:
     """The running form of one `Subquery` expression within one execution of a statement."""
 
-    __slots__ = ("_ctes", "_keys", "_memo", "_operator", "_rows", "_seen", "_volatile", "subquery")
+    __slots__ = (
+        "_ctes",
+        "_keys",
+        "_loaded",
+        "_members",
+        "_memo",
+        "_operator",
+        "_rows",
+        "_seen",
+        "_volatile",
+        "subquery",
+    )
 
     def __init__(self, subquery: Subquery, operator: Operator) -> None:
         self.subquery = subquery  # kept alive: the context finds this object by the expression's identity
@@ -40,6 +53,8 @@ class SubPlan:
         self._ctes = facts.ctes
         self._seen: dict[int, SharedRows] = {}  # the CTEs from which the remembered results come
         self._rows: list[Row] | None = None
+        self._members: Membership | None = None if self._keys else membership(subquery)
+        self._loaded: list[Row] | None = None  # the rows that are in `_members`
         self._memo: dict[tuple[Value, ...], list[Row]] = {}
 
     def rows(self, limit: int | None, outer: dict[int, Value], ctes: dict[int, SharedRows]) -> list[Row]:
@@ -64,6 +79,19 @@ class SubPlan:
                     self._memo.clear()
                 self._memo[key] = found
         return found
+
+    def contains(
+        self, outer: dict[int, Value], ctes: dict[int, SharedRows], context: EvaluationContext
+    ) -> Value:
+        """The result of an IN, by a set; NotImplemented if it has another shape."""
+        members = self._members
+        if members is None:
+            return NotImplemented
+        rows = self.rows(None, outer, ctes)
+        if rows is not self._loaded:
+            members.load(rows, context)
+            self._loaded = rows
+        return members.contains(context)
 
     def _run(self, limit: int | None) -> list[Row]:
         operator = self._operator

@@ -39,6 +39,10 @@ class EvaluationContext:
         """The rows of a resolved sub-plan under the present `outer` values (memoised if uncorrelated)."""
         raise NotImplementedError
 
+    def subquery_contains(self, plan: object) -> Value:
+        """The result of an `= ANY` sub-plan expression, found by hash; NotImplemented: compare row by row."""
+        return NotImplemented
+
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError

@@ -373,10 +373,14 @@ class Subquery(Expr):
     def rows(self, row: Row, context: EvaluationContext, limit: int | None) -> list[Row]:
         """The sub-plan's rows for this outer row."""
         if self.outer_ids:
-            outer = context.outer
-            for id_, value in zip(self.outer_ids, self.outer_values, strict=True):
-                outer[id_] = value.evaluate(row, context)
+            self.bind(row, context)
         return context.subquery_rows(self, limit)
+
+    def bind(self, row: Row, context: EvaluationContext) -> None:
+        """Put this outer row's values where the sub-plan finds them."""
+        outer = context.outer
+        for id_, value in zip(self.outer_ids, self.outer_values, strict=True):
+            outer[id_] = value.evaluate(row, context)
 
     def children(self) -> tuple[Expr, ...]:
         return self.outer_values

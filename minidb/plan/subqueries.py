@@ -55,9 +55,13 @@ class QuantifiedComparison(Subquery):
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
         assert self.test is not None
+        self.bind(row, context)
+        found = context.subquery_contains(self)
+        if found is not NotImplemented:
+            return found
         test = self.test.evaluate
         unknown = False
-        for candidate in self.rows(row, context, None):
+        for candidate in context.subquery_rows(self, None):
             result = test(candidate, context)
             if result is None:
                 unknown = True

@@ -1,4 +1,4 @@
-"""What the operator tests share: a database in memory, tables with indexes, plans that run to lists of rows."""
+"""What the operator tests share: a database in memory, tables with indexes, plans run to lists of rows."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from exec_fixture import (
 from minidb.errors import InternalError, NotSupportedError, ProgrammingError
 from minidb.exec.operator import drain
 from minidb.exec.run import run_query
+from minidb.expr.compare import Equal, NotEqual
 from minidb.expr.node import Constant, Expr, OuterSlot
 from minidb.plan.nodes import (
     Aggregate,
@@ -175,21 +176,30 @@ def test_more_than_one_row_is_an_error() -> None:
     assert caught.value.sqlstate == "21000"
 
 
-def in_subquery(plan: Plan, every: bool = False) -> QuantifiedComparison:
+def in_subquery(plan: Plan, by_hash: bool, every: bool) -> QuantifiedComparison:
+    """left = ANY (plan), or left <> ALL (plan)."""
     left = column(INTEGER)
-    test = equals(OuterSlot(left.id, INTEGER), slot(0))
+    outer = OuterSlot(left.id, INTEGER)
+    test: Expr
+    if by_hash:
+        test = NotEqual("<>", outer, slot(0)) if every else Equal("=", outer, slot(0))
+    else:
+        test = Apply(lambda a, b: None if a is None or b is None else (a == b) is not every, (outer, slot(0)))
     return QuantifiedComparison(plan, BOOLEAN, (left.id,), (slot(0),), test, every)
 
 
-def test_in_is_three_valued() -> None:
+@pytest.mark.parametrize("by_hash", [False, True])
+def test_in_is_three_valued(by_hash: bool) -> None:
     source = values((INTEGER,), [(1,), (5,), (None,)])
     for rows, expected in (
         ([(1,), (2,)], [True, False, None]),
         ([(1,), (None,)], [True, None, None]),
         ([], [False, False, False]),
     ):
-        plan = Project(source, columns(BOOLEAN), (in_subquery(values((INTEGER,), rows)),))
-        assert [value for (value,) in rows_of(plan)] == expected
+        for every in (False, True):
+            plan = Project(source, columns(BOOLEAN), (in_subquery(values((INTEGER,), rows), by_hash, every),))
+            right = [None if value is None else value is not every for value in expected]
+            assert [value for (value,) in rows_of(plan)] == right
 
 
 def test_an_aggregate_over_an_index_nested_loop() -> None:
