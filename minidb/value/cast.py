@@ -83,7 +83,8 @@ def _make_cast(source: SqlType, target: SqlType, explicit: bool, session: Sessio
     if source == target and source.kind is not Kind.UNKNOWN:
         return identity
     if not can_cast(source, target, "explicit"):
-        raise ProgrammingError(f"cannot cast type {source} to {target}", sqlstate="42846")
+        message = f"cannot cast type {source.kind.value} to {target.kind.value}"
+        raise ProgrammingError(message, sqlstate="42846")
     convert = _conversion(source, target, session)
     adjust = fit.explicit_fit(target) if explicit else fit.assignment_fit(target)
     if adjust is None:

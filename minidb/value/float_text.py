@@ -6,14 +6,19 @@ Python's repr waits until 1e16. REAL values are Python floats that are exactly s
 
 from __future__ import annotations
 
+import math
 import re
 import struct
+from decimal import Decimal
 from typing import NoReturn
 
 from minidb.errors import DataError
+from minidb.value.numeric import WIDE
 
 _INFINITY = float("inf")
 _single = struct.Struct("<f")
+_single_bits = struct.Struct("<I")
+_LEAST_TIE = 2.0**51
 _LEAST_NORMAL = 2.0**-126
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
@@ -79,13 +84,28 @@ def round_to_single(value: float) -> float:
 def format_double(value: float) -> str:
     """As PostgreSQL prints it: 0.1, 1e+20, Infinity, NaN."""
     text = repr(value)
-    if text.endswith(".0"):
-        if len(text) < 17:
-            return text[:-2]
-        return _from_digits(text, 15)
-    if "e" not in text and len(text) < 17 and "n" not in text:
-        return text
-    return _special(value) or _from_digits(text, 15)
+    if len(text) < 16 and "e" not in text and "n" not in text:
+        return text[:-2] if text.endswith(".0") else text
+    special = _special(value)
+    if special is not None:
+        return special
+    if not -_LEAST_TIE < value < _LEAST_TIE:
+        text = _not_at_the_border(text, value)
+    return _from_digits(text, 15)
+
+
+def _not_at_the_border(text: str, value: float) -> str:
+    """`text`, or more digits if it lies exactly between `value` and the next double.
+
+    Such a text reads back as the same number only where halves are rounded to even: Python relies on it,
+    PostgreSQL does not. Doubles below 2**51 have no such neighbours of 17 digits or less.
+    """
+    exact, half_step = Decimal(value), Decimal(math.ulp(value) / 2)
+    digits = len(text.lstrip("-").partition("e")[0].replace(".", "").rstrip("0"))
+    while digits < 17 and WIDE.subtract(Decimal(text), exact).copy_abs() == half_step:
+        digits += 1
+        text = f"{value:.{digits - 1}e}"
+    return text
 
 
 def _special(value: float) -> str | None:
@@ -103,19 +123,31 @@ def format_real(value: float) -> str:
         return special
     if value == 0.0:
         return "-0" if repr(value)[0] == "-" else "0"
-    # Any six digits survive a 32-bit float, unless it is below the normal ones.
+    least, greatest = _borders(value)
+    # The float is in the middle of six digits' reach, unless it is below the normal ones.
     for digits in range(6 if abs(value) >= _LEAST_NORMAL else 1, 10):
         text = f"{value:.{digits - 1}e}"
-        if round_to_single(float(text)) == value:
+        if least < float(text) < greatest:
             break
-        neighbour = _next_up(text, digits)
-        if round_to_single(float(neighbour)) == value:
+        neighbour = _away_from_zero(text, digits)
+        if least < float(neighbour) < greatest:
             text = neighbour
             break
     return _from_digits(text, 6)
 
 
-def _next_up(text: str, digits: int) -> str:
+def _borders(value: float) -> tuple[float, float]:
+    """The middles between a 32-bit float and its neighbours, which are doubles."""
+    bits = _single_bits.unpack(_single.pack(abs(value)))[0]
+    below: float = _single.unpack(_single_bits.pack(bits - 1))[0]
+    above: float = _single.unpack(_single_bits.pack(bits + 1))[0]
+    size = abs(value)
+    low = (size + below) / 2
+    high = (size + above) / 2 if above != _INFINITY else size + (size - low)
+    return (-high, -low) if value < 0 else (low, high)
+
+
+def _away_from_zero(text: str, digits: int) -> str:
     """The next decimal of so many digits away from zero.
 
     Below a power of two the floats lie twice as dense as above it: there the nearest decimal may be another

@@ -7,6 +7,7 @@ A fraction of a unit goes down to the next ones: of a month to days (30), of a d
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from typing import NoReturn
@@ -51,8 +52,8 @@ _MICROSECONDS = {
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<time>[+-]?\d+:\d+(?::\d+)?(?:\.\d*)?)
-    | (?P<years>[+-]?\d+-\d+)
-    | (?P<number>[+-]?\s*(?:\d+\.?\d*|\.\d+)(?![\d.]|[eE][+-]?\d))
+    | (?P<years>[+-]?\d+-\d+(?!\d*-))
+    | (?P<number>[+-]?\s*(?:\d+\.?\d*|\.\d+)(?![\d.]|[eE][+-]?\d|-\d))
     | (?P<word>[A-Za-z]+)
     | (?P<skip>[@,])
     )""",
@@ -80,9 +81,8 @@ class IntervalSum:
         whole = int(amount)
         fraction = amount - whole
         if unit in _MICROSECONDS:
-            # In floating point, as PostgreSQL does it: 0.0000015 seconds are a bit less than that.
             size = _MICROSECONDS[unit]
-            self.microseconds += whole * size + round(float(fraction) * size)
+            self.microseconds += whole * size + _rounded(float(fraction) * size)
             return
         if unit in _DAYS:
             self.days += whole * _DAYS[unit]
@@ -92,12 +92,12 @@ class IntervalSum:
         if unit == "month":
             self.add_days(fraction * DAYS_PER_MONTH)
         else:
-            self.months += round_to_even(fraction * _MONTHS[unit])
+            self.months += round(fraction * _MONTHS[unit])
 
     def add_days(self, days: Decimal) -> None:
         whole = int(days)
         self.days += whole
-        self.microseconds += round_to_even((days - whole) * MICROSECONDS_PER_DAY)
+        self.microseconds += _rounded(float(days - whole) * MICROSECONDS_PER_DAY)
 
     def negated(self) -> IntervalSum:
         result = IntervalSum()
@@ -105,9 +105,9 @@ class IntervalSum:
         return result
 
 
-def round_to_even(value: Decimal) -> int:
-    """The nearest integer, as C's rint."""
-    return round(value)
+def _rounded(microseconds: float) -> int:
+    """The nearest integer, halves towards zero, as PostgreSQL rounds fractions of a unit."""
+    return math.ceil(microseconds - 0.5) if microseconds > 0 else math.floor(microseconds + 0.5)
 
 
 def _fail(text: str) -> NoReturn:
