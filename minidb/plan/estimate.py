@@ -28,6 +28,7 @@ from minidb.plan.changes import Change
 from minidb.plan.nodes import (
     Access,
     Aggregate,
+    Cte,
     CteScan,
     Distinct,
     Filter,
@@ -57,6 +58,7 @@ UNKNOWN_BETWEEN: Final = 0.1
 UNKNOWN_MATCH: Final = 0.1
 UNKNOWN_CONDITION: Final = 0.5
 FUNCTION_ROWS: Final = 1000.0
+RECURSION_ROWS: Final = 10.0  # for each that a recursion starts with
 _RANGE_OPERATORS: Final = frozenset({"<", "<=", ">", ">="})
 
 
@@ -68,7 +70,7 @@ class Estimator:
     def __init__(self, plan: Plan) -> None:
         self._origins: dict[int, tuple[Table, int]] = {}
         self._rows: dict[int, tuple[Plan, float]] = {}  # by identity; the plan is kept so that it stays taken
-        self.ctes: dict[int, Plan] = {}
+        self.ctes: dict[int, Cte] = {}
         self.learn(plan)
 
     def learn(self, plan: Plan) -> None:
@@ -81,7 +83,7 @@ class Estimator:
                     origins[column.id] = (table, slot)
             elif isinstance(node, With):
                 for cte in node.ctes:
-                    self.ctes[cte.id] = cte.plan
+                    self.ctes[cte.id] = cte
 
     # --- rows ---
 
@@ -128,8 +130,10 @@ class Estimator:
             case With(body=body):
                 return self.rows(body)
             case CteScan(cte=cte):
-                source_plan = self.ctes.get(cte)
-                return FUNCTION_ROWS if source_plan is None else self.rows(source_plan)
+                found_cte = self.ctes.get(cte)
+                if found_cte is None:
+                    return FUNCTION_ROWS
+                return self.rows(found_cte.plan) * (1.0 if found_cte.step is None else RECURSION_ROWS)
             case FunctionScan(arguments=arguments):
                 return _series_rows(arguments)
             case _:

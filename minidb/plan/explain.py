@@ -7,8 +7,9 @@
             ->  Index Scan using customers_pkey on customers  (rows=1)
                   Index Cond: (customers.id = orders.customer_id)
 
-It works on plans by id as well as on resolved ones. `rows` is the estimate. A sub-plan inside an expression
-is printed below the node that evaluates it and named there by its number.
+It works on plans by id as well as on resolved ones. `rows` is the estimate. Projections are left out unless
+`verbose`, as PostgreSQL has none. A sub-plan inside an expression is printed below the node that evaluates it
+and named there by its number.
 """
 
 from __future__ import annotations
@@ -48,16 +49,16 @@ from minidb.plan.nodes import (
 )
 from minidb.plan.predicates import join as conjunction
 from minidb.plan.subqueries import Exists, QuantifiedComparison
-from minidb.plan.traverse import children, expressions, subqueries
+from minidb.plan.traverse import children, contains_subquery, expressions, subqueries
 
 _JOINS: dict[JoinKind, str] = {
     "inner": "", "left": " Left", "right": " Right", "full": " Full", "semi": " Semi", "anti": " Anti",
 }  # fmt: skip
 
 
-def explain(plan: Plan, *, costs: bool = True) -> str:
+def explain(plan: Plan, *, costs: bool = True, verbose: bool = False) -> str:
     """The tree as text, a line per node and property; `costs`: with estimated rows."""
-    printer = _Printer(plan, costs)
+    printer = _Printer(plan, costs, verbose)
     printer.node(plan, 0)
     return "\n".join(printer.lines)
 
@@ -65,10 +66,11 @@ def explain(plan: Plan, *, costs: bool = True) -> str:
 class _Printer:
     """Collects the lines; numbers sub-plans in the order of their appearance."""
 
-    __slots__ = ("costs", "estimator", "lines", "numbers", "pending")
+    __slots__ = ("costs", "estimator", "lines", "numbers", "pending", "verbose")
 
-    def __init__(self, plan: Plan, costs: bool) -> None:
+    def __init__(self, plan: Plan, costs: bool, verbose: bool) -> None:
         self.costs = costs
+        self.verbose = verbose
         self.estimator = Estimator(plan)
         self.lines: list[str] = []
         self.numbers: dict[int, int] = {}  # by identity of the sub-plan
@@ -76,6 +78,8 @@ class _Printer:
 
     def node(self, plan: Plan, depth: int) -> None:
         """A node, its properties, its sub-plans and inputs. `depth` counts the inputs above it."""
+        while isinstance(plan, Project) and not self.verbose and not _runs_subplans(plan):
+            plan = plan.source
         arrow = "" if depth == 0 else " " * (6 * depth - 4) + "->  "
         rows = f"  (rows={round(self.estimator.rows(plan))})" if self.costs else ""
         body = plan.body if isinstance(plan, With) else plan
@@ -204,6 +208,8 @@ class _Printer:
     def scan_properties(self, scan: Scan) -> list[tuple[str, str]]:
         """The conditions on the key, and those on the rows."""
         found: list[tuple[str, str]] = []
+        if self.verbose:
+            found.append(("Output", self.listed(scan.columns)))
         access = scan.access
         if isinstance(access, KeyLookup):
             parts = _key_names(scan.table, scan.alias, access.index)
@@ -238,6 +244,10 @@ class _Printer:
         if access.not_null:
             texts.append(f"({parts[len(access.equal)]} IS NOT NULL)")
         return texts[0] if len(texts) == 1 else f"({' AND '.join(texts)})" if texts else ""
+
+
+def _runs_subplans(plan: Plan) -> bool:
+    return any(contains_subquery(expression) for expression in expressions(plan))
 
 
 def _key_names(table: Table, alias: str, index: IndexSchema | None) -> list[str]:

@@ -9,7 +9,8 @@ anew for each row binds those of its own columns that are in there: a `Subquery`
 expressions between a query and its sub-plans and need not keep lists of what is correlated.
 
 One rewrite happens here, where nobody refers to the columns in between any more: a projection of plain
-columns above a scan becomes the scan's own, if that delivers all that its `where` needs.
+columns above a scan, or above LIMIT of one, becomes the scan's own if that delivers all that its `where`
+needs.
 """
 
 from __future__ import annotations
@@ -139,6 +140,10 @@ class _Resolver:
                     projected = self.projected_scan(plan, source)
                     if projected is not None:
                         return projected
+                if isinstance(source, Limit) and isinstance(source.source, Scan) and not source.ties:
+                    if all(type(expression) is Column for expression in expressions):
+                        inner = Project(source.source, columns, expressions)
+                        return self.plan(Limit(inner, source.count, source.offset))
                 row = _positions(source.columns)
                 return Project(self.plan(source), columns, self.expressions(expressions, row))
             case Filter(source, where):

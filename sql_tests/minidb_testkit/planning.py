@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import IndexSchema, Table, TableStatistics
 from minidb.plan.definitions import CreateIndex, CreateTable
@@ -11,7 +13,6 @@ from minidb.plan.nodes import Plan
 from minidb.sql.bind import bind
 from minidb.sql.parse import parse
 from minidb.value.sql_types import SqlType, Value
-from msgspec.structs import replace
 
 ColumnStatistics = tuple[float, float, Value, Value]  # distinct values, part that is NULL, least, greatest
 

@@ -152,6 +152,9 @@ def _prune_union(plan: SetOperation, needed: set[int]) -> Plan:
     def side(child: Plan) -> Plan:
         columns = tuple([child.columns[place] for place in places])
         values: tuple[Expr, ...] = columns
+        if isinstance(child, Project) and not any(contains_volatile(value) for value in child.expressions):
+            values = tuple([child.expressions[place] for place in places])
+            child = child.source
         return _prune(Project(child, columns, values), None)
 
     columns = tuple([plan.columns[place] for place in places])

@@ -1,0 +1,98 @@
+"""The golden plans: what each rule makes of a plan, and what all of them together do.
+
+`sql_tests/plans/<rule>.golden` shows a query's plan before and after that one rule; where a rule expects the
+work of others, these have run before. `optimize.golden` shows only the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from minidb.plan.explain import explain
+from minidb.plan.nodes import Plan
+from minidb.plan.optimize import optimize
+from minidb.plan.resolve import resolve
+from minidb.plan.rules.choose_index import choose_index
+from minidb.plan.rules.choose_join import choose_join
+from minidb.plan.rules.decorrelate import decorrelate
+from minidb.plan.rules.flatten import flatten
+from minidb.plan.rules.fold_constants import fold_constants
+from minidb.plan.rules.inline_ctes import inline_ctes
+from minidb.plan.rules.lower_joins import lower_joins
+from minidb.plan.rules.min_max import min_max
+from minidb.plan.rules.prune_columns import prune_columns
+from minidb.plan.rules.push_filters import push_filters
+from minidb.plan.rules.remove_sort import remove_sort
+from minidb.plan.rules.top_n import top_n
+from minidb_testkit.golden import GoldenCase, Results, check
+from minidb_testkit.planning import Planning
+
+PLANS = Path(__file__).parents[2] / "plans"
+
+Rule = Callable[[Plan], Plan]
+
+# The rule of each file, and what runs before it.
+RULES: dict[str, tuple[Rule, tuple[Rule, ...]]] = {
+    "choose_index": (choose_index, (push_filters,)),
+    "choose_join": (choose_join, (decorrelate, flatten, push_filters)),
+    "decorrelate": (decorrelate, ()),
+    "flatten": (flatten, ()),
+    "fold_constants": (fold_constants, ()),
+    "inline_ctes": (inline_ctes, ()),
+    "lower_joins": (lower_joins, ()),
+    "min_max": (min_max, (push_filters,)),
+    "prune_columns": (prune_columns, ()),
+    "push_filters": (push_filters, ()),
+    "remove_sort": (remove_sort, (push_filters,)),
+    "top_n": (top_n, ()),
+}
+
+
+@pytest.fixture(scope="module")
+def planning() -> Planning:
+    """The tables of `schema.sql`, with made-up statistics."""
+    planning = Planning((PLANS / "schema.sql").read_text(encoding="utf-8"))
+    planning.analyzed("customers", 1_000, {"city": (50, 0.1, "Aachen", "Zwolle")})
+    planning.analyzed(
+        "orders",
+        10_000,
+        {
+            "customer_id": (1_000, 0.0, 1, 1_000),
+            "total": (5_000, 0.0, 0, 1_000),
+            "status": (4, 0.0, "a", "z"),
+        },
+    )
+    planning.analyzed("items", 40_000, {"order_id": (10_000, 0.0, 1, 10_000), "product": (200, 0.2, 1, 200)})
+    planning.analyzed("tags", 20)
+    return planning
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_rule(name: str, planning: Planning, rewrite_golden: bool) -> None:
+    rule, before = RULES[name]
+
+    def run(case: GoldenCase) -> Results:
+        plan = planning.plan("\n".join(case.script))
+        for earlier in before:
+            plan = earlier(plan)
+        changed = rule(plan)
+        return {"before": lines(plan), "after": lines(changed)}
+
+    check(PLANS / f"{name}.golden", run, rewrite_golden)
+
+
+def test_optimize(planning: Planning, rewrite_golden: bool) -> None:
+    def run(case: GoldenCase) -> Results:
+        plan = optimize(planning.plan("\n".join(case.script)))
+        resolve(plan)
+        return {"": explain(plan).splitlines()}
+
+    check(PLANS / "optimize.golden", run, rewrite_golden)
+
+
+def lines(plan: Plan) -> list[str]:
+    """The tree without estimates."""
+    return explain(plan, costs=False, verbose=True).splitlines()
