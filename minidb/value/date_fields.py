@@ -186,11 +186,17 @@ def _from_interval(field: str, value: Interval) -> Decimal:
 # --- date_trunc ---------------------------------------------------------------------------------------
 
 
+def _raise_no_truncation(field: str, name: str, kind: Kind) -> NoReturn:
+    if field.startswith("timezone"):
+        _raise_unsupported(name.lower(), kind)
+    raise DataError(f'unit "{name.lower()}" not recognized for type {kind.value}', sqlstate="22023")
+
+
 def truncate_timestamp(name: str, value: datetime.datetime, kind: Kind = Kind.TIMESTAMP) -> datetime.datetime:
     """date_trunc(name, timestamp)."""
     field = field_name(name, kind)
     if field not in _TRUNCATIONS:
-        _raise_unsupported(name.lower(), kind)
+        _raise_no_truncation(field, name, kind)
     match field:
         case "microsecond":
             return value
@@ -247,7 +253,7 @@ def truncate_interval(name: str, value: Interval) -> Interval:
         detail = "Months usually have fractional weeks."
         raise NotSupportedError('unit "week" not supported for type interval', detail=detail)
     if field not in _TRUNCATIONS:
-        _raise_unsupported(name.lower(), Kind.INTERVAL)
+        _raise_no_truncation(field, name, Kind.INTERVAL)
     months, days, microseconds = value.months, value.days, value.microseconds
     step = _MONTH_STEPS.get(field)
     if step is not None:
