@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from minidb.errors import DataError
-from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter
+from minidb.expr.node import SAME_FOR_ALL_ROWS, EvaluationContext, Expr
 from minidb.value.sql_types import INTEGER_BOUNDS, Kind, Row, SqlType, Value
 
 _INFINITY: Final = float("inf")
@@ -91,7 +91,7 @@ class AddInteger(IntegerArithmetic):
         low, high, kind = self.low, self.high, self.type.kind
         lefts = self.left.evaluate_batch(rows, context)
         second = self.right
-        if isinstance(second, (Constant, Parameter)):
+        if isinstance(second, SAME_FOR_ALL_ROWS):
             right = second.evaluate((), context)
             if right is None:
                 return [None] * len(rows)
@@ -132,7 +132,7 @@ class SubtractInteger(IntegerArithmetic):
         low, high, kind = self.low, self.high, self.type.kind
         lefts = self.left.evaluate_batch(rows, context)
         second = self.right
-        if isinstance(second, (Constant, Parameter)):
+        if isinstance(second, SAME_FOR_ALL_ROWS):
             right = second.evaluate((), context)
             if right is None:
                 return [None] * len(rows)
@@ -173,7 +173,7 @@ class MultiplyInteger(IntegerArithmetic):
         low, high, kind = self.low, self.high, self.type.kind
         lefts = self.left.evaluate_batch(rows, context)
         second = self.right
-        if isinstance(second, (Constant, Parameter)):
+        if isinstance(second, SAME_FOR_ALL_ROWS):
             right = second.evaluate((), context)
             if right is None:
                 return [None] * len(rows)

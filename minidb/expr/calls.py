@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter
+from minidb.expr.node import SAME_FOR_ALL_ROWS, EvaluationContext, Expr
 from minidb.value.sql_types import Row, SqlType, Value
 
 Volatility = Literal["immutable", "stable", "volatile"]
@@ -81,7 +81,7 @@ class CallTwo(Call):
         function = self.function
         first, second = self.arguments
         lefts = first.evaluate_batch(rows, context)
-        if isinstance(second, (Constant, Parameter)):
+        if isinstance(second, SAME_FOR_ALL_ROWS):
             value = second.evaluate((), context)
             if value is None:
                 return [None] * len(rows)

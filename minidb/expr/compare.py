@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter, Slot
+from minidb.expr.node import SAME_FOR_ALL_ROWS, EvaluationContext, Expr, Slot
 from minidb.value.sql_types import BOOLEAN, Row, SqlType, Value
 
 FUNCTIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
@@ -52,7 +52,7 @@ class Comparison(Expr):
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
         holds = self.holds
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -88,7 +88,7 @@ class Equal(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -103,7 +103,7 @@ class Equal(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -130,7 +130,7 @@ class NotEqual(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -145,7 +145,7 @@ class NotEqual(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -172,7 +172,7 @@ class Less(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -187,7 +187,7 @@ class Less(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -214,7 +214,7 @@ class LessOrEqual(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -229,7 +229,7 @@ class LessOrEqual(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -256,7 +256,7 @@ class Greater(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -271,7 +271,7 @@ class Greater(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -298,7 +298,7 @@ class GreaterOrEqual(Comparison):
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)
@@ -313,7 +313,7 @@ class GreaterOrEqual(Comparison):
         left, right = self.left, self.right
         if isinstance(left, Slot):
             index = left.index
-            if isinstance(right, (Constant, Parameter)):
+            if isinstance(right, SAME_FOR_ALL_ROWS):
                 value = right.evaluate((), context)
                 if value is None:
                     return []
@@ -347,7 +347,7 @@ class TotalComparison(Comparison):
         compare = FUNCTIONS[self.operator]
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
-        if isinstance(right, (Constant, Parameter)):
+        if isinstance(right, SAME_FOR_ALL_ROWS):
             value = right.evaluate((), context)
             if value is None:
                 return [None] * len(rows)

@@ -9,8 +9,8 @@ from minidb.expr.cast import cast, common_type
 from minidb.expr.compare import Comparison
 from minidb.expr.logic import require_boolean
 from minidb.expr.node import Constant, EvaluationContext, Expr
-from minidb.expr.operator_table import compare
-from minidb.value.sql_types import TEXT, UNKNOWN, Kind, Row, SqlType, Value
+from minidb.expr.operator_table import compare, resolved
+from minidb.value.sql_types import UNKNOWN, Kind, Row, SqlType, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,12 @@ def coalesce(arguments: Sequence[Expr]) -> Expr:
 
 
 def nullif(left: Expr, right: Expr) -> Expr:
-    """NULLIF(left, right): of the type of `left`, as the comparison wants it."""
+    """NULLIF(left, right): `left` in the type in which the two are compared."""
     equal = compare("=", left, right)
-    operand = cast(left, TEXT, "implicit") if left.type.kind is Kind.UNKNOWN else left
+    declared = resolved("=", (left, right)).kinds[0]
+    kind = left.type.kind
+    keeps = kind is declared or (kind is Kind.VARCHAR and declared is Kind.TEXT)
+    operand = left if keeps else cast(left, SqlType(declared), "implicit")
     return NullIf(operand, equal, operand.type)
 
 

@@ -95,22 +95,22 @@ def decimal_logarithm(value: float) -> float:
 
 def round_half_even(value: float) -> float:
     """round(double precision)."""
-    return float(round(value)) if value - value == 0.0 else value
+    return math.copysign(round(value), value) if value - value == 0.0 else value
 
 
 def ceiling(value: float) -> float:
     """ceil."""
-    return float(math.ceil(value)) if value - value == 0.0 else value
+    return math.copysign(math.ceil(value), value) if value - value == 0.0 else value
 
 
 def floor(value: float) -> float:
     """floor."""
-    return float(math.floor(value)) if value - value == 0.0 else value
+    return math.copysign(math.floor(value), value) if value - value == 0.0 else value
 
 
 def truncate(value: float) -> float:
     """trunc."""
-    return float(math.trunc(value)) if value - value == 0.0 else value
+    return math.copysign(math.trunc(value), value) if value - value == 0.0 else value
 
 
 def sign(value: float) -> float:

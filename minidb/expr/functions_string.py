@@ -170,7 +170,7 @@ def ascii_code(text: str) -> int:
 def chr_of(code: int) -> str:
     """chr: the character of a code point."""
     if code < 0:
-        raise DataError("character number must be positive", sqlstate="54000")
+        raise DataError("character number must be positive", sqlstate="22023")
     if code == 0:
         raise OperationalError("null character not permitted", sqlstate="54000")
     if code > 0x10FFFF:

@@ -22,7 +22,7 @@ class EvaluationContext:
     `subquery_rows` runs a resolved sub-plan (the executor overrides it).
     """
 
-    __slots__ = ("now", "outer", "parameters", "settings")
+    __slots__ = ("now", "once", "outer", "parameters", "settings")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class EvaluationContext:
         self.settings = settings
         self.now = now  # the transaction's start, aware, UTC
         self.outer: dict[int, Value] = {}
+        self.once: dict[int, Value] = {}  # the values of `Once` nodes, by their identity
 
     def subquery_rows(self, plan: object, limit: int | None) -> list[Row]:
         """The rows of a resolved sub-plan under the present `outer` values (memoised if uncorrelated)."""
@@ -79,6 +80,10 @@ class Expr:
         """The same node over other operands, in the order of `children()`."""
         return self
 
+    def holds_plan(self) -> bool:
+        """Whether it is a subquery: its value comes from a plan, not only from its operands."""
+        return False
+
     def is_volatile(self) -> bool:
         """Whether this node itself (not its operands) may differ from call to call: random(), nextval()."""
         return False
@@ -98,6 +103,9 @@ class Constant(Expr):
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
         return self.value
 
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        return [self.value] * len(rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Expr):
@@ -108,6 +116,9 @@ class Parameter(Expr):
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
         return context.parameters[self.index]
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        return [context.parameters[self.index]] * len(rows)
 
     def is_stable(self) -> bool:
         return True
@@ -149,6 +160,34 @@ class OuterSlot(Expr):
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
         return context.outer[self.id]
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Expr):
+    """An operand without columns whose value holds for the whole statement: computed at its first use."""
+
+    operand: Expr
+    type: SqlType
+
+    def evaluate(self, row: Row, context: EvaluationContext) -> Value:
+        once = context.once
+        key = id(self)
+        if key not in once:
+            once[key] = self.operand.evaluate(row, context)
+        return once[key]
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        return [self.evaluate((), context)] * len(rows) if rows else []
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+    def with_children(self, children: tuple[Expr, ...]) -> Expr:
+        return Once(children[0], self.type)
+
+
+# Nodes that have one value for all rows of a batch, whatever the row.
+SAME_FOR_ALL_ROWS = (Constant, Parameter, OuterSlot, Once)
 
 
 def transform(expression: Expr, visit: Any) -> Expr:

@@ -385,6 +385,9 @@ class Subquery(Expr):
     def children(self) -> tuple[Expr, ...]:
         return self.outer_values
 
+    def holds_plan(self) -> bool:
+        return True
+
 
 def value_type(plan: Plan) -> SqlType:
     """The type of a one-column plan's column."""
