@@ -135,6 +135,8 @@ def _subquery(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
         if any(tree.args.get(name) for name in ("order", "limit", "offset", "with_", "locks")):
             return bind_derived(context, _without_alias(tree), left, alias, lateral=False)
         return bind_derived(context, inner, left, alias, lateral=False)
+    if isinstance(inner, exp.Table) and not inner.args.get("joins"):
+        raise SyntaxError_('syntax error at or near ")"', position=position_of(inner))
     item = _item(context, inner, left)
     if alias is None:
         return item

@@ -123,6 +123,8 @@ def _values(binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unkn
     for item in tree.expressions:
         fields = item.expressions if isinstance(item, exp.Tuple) else [item]
         rows.append([bind_in_clause(binder, field, scope, "VALUES") for field in fields])
+        if not fields:
+            raise SyntaxError_('syntax error at or near ")"', position=position_of(tree))
         if len(rows[-1]) != len(rows[0]):
             raise SyntaxError_("VALUES lists must all be the same length", position=position_of(item))
     columns: list[Column] = []

@@ -14,7 +14,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import NotSupportedError, SyntaxError_
 from minidb.sql.names import position_of
-from minidb.sql.tokens import MARK, near, unmarked
+from minidb.sql.token_sequence import near
+from minidb.sql.tokens import MARK, unmarked
 
 _QUERY: Final = frozenset({"with_", "order", "limit", "offset", "locks"})
 
@@ -63,12 +64,14 @@ _CLAUSES: Final = {
     "catalog": "cross-database references are",
     "percent": "FETCH ... PERCENT is",
     "rows_from": "ROWS FROM is",
+    "this": "LIMIT in the arguments of a function is",
 }
 
 
 def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
     """Fail with 0A000 at the first argument that nobody reads; take the marks off function names."""
     offsets = 0
+    fetches = False
     for node in tree.walk():
         arguments = node.args
         if isinstance(node, exp.Identifier):
@@ -92,19 +95,38 @@ def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
             offsets += 1
         elif isinstance(node, exp.Join):
             _check_join(node, text, tokens)
+        elif isinstance(node, exp.Between):
+            _check_between(node, text, tokens)
+        elif isinstance(node, exp.Fetch):
+            fetches = True
     if offsets:
         _check_offsets(offsets, text, tokens)
+    if fetches:
+        _check_fetch(text, tokens)
 
 
 def _check_join(node: exp.Join, text: str, tokens: list[Token]) -> None:
     """JOIN without ON looks like a comma in the tree; what stands before its right side tells."""
     arguments = node.args
-    if any(arguments.get(name) for name in ("on", "using", "method", "kind", "side")):
+    if arguments.get("using"):
+        index = _index_at(tokens, position_of(arguments["using"][0]))
+        if tokens[index - 1].token_type is not TokenType.L_PAREN:
+            raise near(text, tokens[index])
+    if arguments.get("on") or arguments.get("using"):
+        if arguments.get("method") or arguments.get("kind") == "CROSS":
+            on = arguments.get("on") or arguments["using"][0]
+            index = _index_at(tokens, position_of(on))
+            words = [token for token in tokens[:index] if token.token_type in (TokenType.ON, TokenType.USING)]
+            raise near(text, words[-1] if words else None)
+        return
+    if arguments.get("method") or arguments.get("kind") == "CROSS":
         return
     position = position_of(node.this)
     if position is None:
         return
-    index = next((i for i, token in enumerate(tokens) if token.start == position - 1), len(tokens))
+    index = _index_at(tokens, position)
+    if arguments.get("side") or arguments.get("kind"):
+        raise _after_join(node, text, tokens, index)
     depth = 0
     for token in reversed(tokens[:index]):
         if token.token_type is TokenType.R_PAREN:
@@ -115,6 +137,47 @@ def _check_join(node: exp.Join, text: str, tokens: list[Token]) -> None:
             return
         elif depth <= 0 and token.token_type is TokenType.JOIN:
             raise _after_join(node, text, tokens, index)
+
+
+def _index_at(tokens: list[Token], position: int | None) -> int:
+    """The index of the token at that position; past the end if there is none."""
+    for index, token in enumerate(tokens):
+        if position is not None and token.start >= position - 1:
+            return index
+    return len(tokens)
+
+
+def _check_between(node: exp.Between, text: str, tokens: list[Token]) -> None:
+    """sqlglot does without the AND of BETWEEN low AND high."""
+    index = _index_at(tokens, position_of(node.args["high"]))
+    depth = 0
+    for token in reversed(tokens[:index]):
+        if token.token_type is TokenType.R_PAREN:
+            depth += 1
+        elif token.token_type is TokenType.L_PAREN:
+            depth -= 1
+        elif depth <= 0 and token.token_type is TokenType.AND:
+            return
+        elif depth <= 0 and token.token_type is TokenType.BETWEEN:
+            raise near(text, tokens[index] if index < len(tokens) else None)
+
+
+def _check_fetch(text: str, tokens: list[Token]) -> None:
+    """FETCH FIRST | NEXT [count] ROW | ROWS ONLY | WITH TIES, in full."""
+    for index, token in enumerate(tokens):
+        if token.token_type is not TokenType.FETCH:
+            continue
+        index += 1
+        if index < len(tokens) and tokens[index].text.upper() in ("FIRST", "NEXT"):
+            index += 1
+        depth = 0
+        while index < len(tokens) and (depth or tokens[index].text.upper() not in ("ROW", "ROWS")):
+            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[index].token_type, 0)
+            index += 1
+        words = [following.text.upper() for following in tokens[index + 1 : index + 3]]
+        if words[:1] != ["ONLY"] and words != ["WITH", "TIES"]:
+            at = tokens[index + 1] if index + 1 < len(tokens) else None
+            raise near(text, at)
 
 
 def _after_join(node: exp.Join, text: str, tokens: list[Token], index: int) -> SyntaxError_:

@@ -25,8 +25,10 @@ from minidb.plan.definitions import Commit, Rollback, RollbackTo, Utility
 from minidb.sql import session_statements, utility
 from minidb.sql.check_tree import check_tree
 from minidb.sql.copy_statement import parse_copy
+from minidb.sql.overriding import without_overriding
 from minidb.sql.parse_define import parse_definition
-from minidb.sql.tokens import near, statements
+from minidb.sql.token_sequence import check_sequence, near
+from minidb.sql.tokens import statements
 from minidb.sql.utility import TokenReader, UnboundUtility
 
 Tree = exp.Expression | Utility | UnboundUtility
@@ -35,6 +37,7 @@ _DIALECT: Final = Postgres()
 _QUERIES: Final = frozenset({"select", "values", "table", "with", "("})
 _CHANGES: Final = frozenset({"insert", "update", "delete"})
 _DEFINITIONS: Final = frozenset({"create", "alter", "drop", "truncate", "reindex"})
+_STATEMENTS: Final = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete)
 _FROM_TOKENS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]] = {
     **session_statements.PARSERS,
     **utility.PARSERS,
@@ -102,7 +105,12 @@ def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, .
     elif first in _DEFINITIONS:
         tree = parse_definition(text, tokens)
     elif first in _QUERIES or first in _CHANGES:
+        tokens, overriding = without_overriding(tokens)
         found = parse_tree(text, tokens)
+        if overriding is not None:
+            if not isinstance(found, exp.Insert):
+                raise SyntaxError_('syntax error at or near "OVERRIDING"')
+            found.meta["overriding"] = overriding
         is_change = isinstance(found, exp.Insert | exp.Update | exp.Delete)
         tree, kind = found, str(found.key) if is_change else "select"
     elif first in _UNSUPPORTED:
@@ -115,7 +123,10 @@ def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, .
 
 def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:
     """sqlglot's tree of these tokens, checked."""
+    check_sequence(text, tokens)
     tree = _sqlglot(text, tokens)
+    if not isinstance(tree, _STATEMENTS):
+        raise near(text[: tokens[-1].end + 1], None)
     check_tree(tree, text, tokens)
     return tree
 

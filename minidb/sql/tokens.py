@@ -20,6 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from minidb.errors import Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.sql.keywords import KNOWN, RESERVED, SPECIAL_CALLS, TYPE_OR_FUNCTION
 from minidb.sql.literals import escape_string, unicode_string
+from minidb.sql.token_sequence import near
 
 MARK: Final = "word$"
 INTERVAL_LITERAL: Final = "interval$literal"
@@ -53,6 +54,10 @@ _VALUE_ENDS: Final = _STRINGS | {
     TokenType.FALSE,
     TokenType.END,
 }
+_NO_WORDS: Final = frozenset({TokenType.IDENTIFIER, TokenType.HEX_STRING, TokenType.BIT_STRING})
+_NO_CALLS: Final = frozenset(
+    {"current_date", "current_user", "current_role", "current_catalog", "session_user", "user"}
+)
 _NEGATED_OPERATORS: Final = frozenset({TokenType.RLIKE, TokenType.IRLIKE, TokenType.LIKE, TokenType.ILIKE})
 _NOT_SQL: Final = frozenset({"{", "}", "`", "\\", "??", "==", "<=>", "|>", "~~~", "?::", "=>>"})
 _WORD: Final = re.compile(r"[^\W\d][\w$]*")
@@ -77,14 +82,6 @@ class Statement:
 def unmarked(name: str) -> str:
     """The name as written, of a word that sqlglot was kept from knowing."""
     return name.removeprefix(MARK)
-
-
-def near(text: str, token: Token | None) -> SyntaxError_:
-    """PostgreSQL's syntax error for an unexpected token (None: the end)."""
-    if token is None:
-        return SyntaxError_("syntax error at end of input", position=len(text.rstrip()) + 1)
-    written = text[token.start : token.end + 1]
-    return SyntaxError_(f'syntax error at or near "{written}"', position=token.start + 1)
 
 
 def statements(text: str) -> list[Statement]:
@@ -193,12 +190,11 @@ class _Adapter:
                 self.string(token)
             elif kind is TokenType.NUMBER:
                 self.number(token)
-            elif _WORD.match(token.text) and kind is not TokenType.IDENTIFIER:
+            elif _WORD.match(token.text) and kind not in _NO_WORDS:
                 self.word(token)
             else:
                 self.symbol(token)
             self.position += 1
-        self.check_commas()
         return self.output
 
     def string(self, token: Token) -> None:
@@ -248,6 +244,8 @@ class _Adapter:
                 kind = TokenType.VAR
         following = self.next()
         if following is not None:
+            if word in _NO_CALLS and following.token_type is TokenType.L_PAREN:
+                raise near(self.text, following)
             if word == "interval" and self.interval(token, following):
                 return
             if (
@@ -330,6 +328,8 @@ class _Adapter:
             self.parameter(token, number, "$", number.text)
             self.position += 1
             return
+        elif kind is TokenType.DASH and self.negative_scale(token):
+            return
         elif kind in (TokenType.ARROW, TokenType.DARROW):
             self.arrow(token)
             return
@@ -357,6 +357,23 @@ class _Adapter:
         elif kind is TokenType.IDENTIFIER and token.text == "":
             raise SyntaxError_('zero-length delimited identifier at or near """"', position=token.start + 1)
         self.output.append(token)
+
+    def negative_scale(self, token: Token) -> bool:
+        """numeric(3, -2): sqlglot wants the scale as one token."""
+        scale = self.touching()
+        before = self.output[-4:]
+        if (
+            scale is None
+            or scale.token_type is not TokenType.NUMBER
+            or len(before) < 4
+            or before[3].token_type is not TokenType.COMMA
+            or before[1].token_type is not TokenType.L_PAREN
+            or before[0].text.lower() not in ("numeric", "decimal", "dec")
+        ):
+            return False
+        self.output.append(_token(TokenType.NUMBER, "-" + scale.text, token, scale))
+        self.position += 1
+        return True
 
     def arrow(self, token: Token) -> None:
         """-> and ->> with a literal key: in parentheses, or sqlglot makes a path of it."""
@@ -403,6 +420,8 @@ class _Adapter:
 
     def parameter(self, first: Token, last: Token, style: str, name: str | None) -> None:
         """`?`, `:name` and `$1` all become `$number`."""
+        if self.after_value():
+            raise near(self.text, first)
         if self.style and self.style != style:
             raise ProgrammingError(
                 "?, :name and $1 cannot be mixed in one statement", sqlstate="42601", position=first.start + 1
@@ -423,41 +442,3 @@ class _Adapter:
             number = len(self.parameters)
         self.output.append(_token(TokenType.PARAMETER, "$", first))
         self.output.append(_token(TokenType.NUMBER, str(number), first, last))
-
-    def check_commas(self) -> None:
-        """A list has no empty places: sqlglot's parser would leave them out silently."""
-        previous: Token | None = None
-        for token in self.output:
-            if previous is not None and previous.token_type is TokenType.COMMA:
-                kind = token.token_type
-                if kind in (TokenType.COMMA, TokenType.R_PAREN, TokenType.R_BRACKET) or (
-                    kind in _CLAUSE_STARTS and kind is not TokenType.VALUES
-                ):
-                    raise near(self.text, token)
-            elif (
-                previous is not None
-                and token.token_type is TokenType.COMMA
-                and previous.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.SELECT)
-            ):
-                raise near(self.text, token)
-            previous = token
-        if previous is not None and previous.token_type is TokenType.COMMA:
-            raise near(self.text, None)
-
-
-_CLAUSE_STARTS: Final = frozenset(
-    {
-        TokenType.FROM,
-        TokenType.WHERE,
-        TokenType.GROUP_BY,
-        TokenType.HAVING,
-        TokenType.ORDER_BY,
-        TokenType.LIMIT,
-        TokenType.OFFSET,
-        TokenType.FETCH,
-        TokenType.UNION,
-        TokenType.INTERSECT,
-        TokenType.EXCEPT,
-        TokenType.RETURNING,
-    }
-)

@@ -72,9 +72,7 @@ def _modifiers(node: exp.DataType) -> list[int]:
     found: list[int] = []
     for parameter in node.expressions:
         value = parameter.this if isinstance(parameter, exp.DataTypeParam) else parameter
-        negative = isinstance(value, exp.Neg)
-        literal = value.this if negative else value
-        if not isinstance(literal, exp.Literal) or literal.is_string or not literal.name.isdigit():
+        if not isinstance(value, exp.Literal) or value.is_string or not value.name.lstrip("-").isdigit():
             raise SyntaxError_("type modifiers must be simple constants", position=position_of(parameter))
-        found.append(-int(literal.name) if negative else int(literal.name))
+        found.append(int(value.name))
     return found

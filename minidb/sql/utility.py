@@ -15,7 +15,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from minidb.errors import NotSupportedError, ProgrammingError
 from minidb.plan.definitions import Utility
 from minidb.sql.names import fold
-from minidb.sql.tokens import near, unmarked
+from minidb.sql.token_sequence import near
+from minidb.sql.tokens import unmarked
 
 
 class UnboundUtility:
