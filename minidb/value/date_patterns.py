@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from minidb.errors import DataError, NotSupportedError, SyntaxError_
+from minidb.errors import DataError, NotSupportedError
 from minidb.value.date_input import DAY_NAMES, MONTH_NAMES, julian_day
 from minidb.value.date_output import format_offset
 from minidb.value.interval import Interval
@@ -33,7 +33,11 @@ _PIECE: Final = re.compile(
 )
 _ROMAN: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 _NAMES: Final = frozenset({"MONTH", "MON", "DAY", "DY"})
-_NOT_OF_INTERVALS: Final = _NAMES | {"A.D.", "AD", "B.C.", "BC", "TZ", "TZH", "TZM", "OF", "D", "ID"}
+# Of these PostgreSQL prints the last few too, from a calendar that an interval does not have.
+_NOT_OF_INTERVALS: Final = _NAMES | {
+    "A.D.", "AD", "B.C.", "BC", "TZ", "TZH", "TZM", "OF", "D", "ID",
+    "IYYY", "IYY", "IY", "I", "IW", "WW", "W", "IDDD", "J",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def pieces_of(template: str) -> tuple[Piece, ...]:
             continue
         if (match["suffix"] or "").upper() == "SP":
             raise NotSupportedError("the format modifier SP is not supported")
-        fill = "FM" not in match["prefix"].upper()
+        prefix = match["prefix"].upper()
+        fill = "FM" not in prefix and not ("TM" in prefix and keyword.upper() in _NAMES)
         found.append(Piece(keyword.upper(), keyword, fill, match["suffix"] or ""))
     return tuple(found)
 
@@ -140,7 +145,7 @@ def _show_text(piece: Piece, value: datetime.datetime) -> str | None:
         case "TZ":
             text = (value.tzname() or "").upper()
         case "OF":
-            return format_offset(value.utcoffset() or datetime.timedelta())
+            return format_offset(value.utcoffset() or datetime.timedelta())[:6]
         case "TZH":
             return format_offset(value.utcoffset() or datetime.timedelta())[:3]
         case "TZM":
@@ -248,10 +253,12 @@ def _show_interval(piece: Piece, value: Interval) -> str:
         afternoon = hour % 24 >= 12
         text = ("P.M." if afternoon else "A.M.") if "." in keyword else "PM" if afternoon else "AM"
         return text.lower() if piece.spelled.islower() else text
+    elif keyword == "RM":
+        return _roman(piece, years, months)
+    elif keyword == "FX" or (keyword == "Q" and not months):
+        return ""
     else:
         number, width = _interval_number(keyword, years, months, value.days)
-        if keyword == "RM":
-            return _roman(piece, months)
     if width < 0:
         return _padded(number, -width)
     if keyword == "Y,YYY":
@@ -259,32 +266,32 @@ def _show_interval(piece: Piece, value: Interval) -> str:
     return _padded(number, width if piece.fill else 0) + _ordinal_ending(number, piece.ordinal)
 
 
-def _roman(piece: Piece, months: int) -> str:
-    text = _ROMAN[months - 1] if months else ""
+def _roman(piece: Piece, years: int, months: int) -> str:
+    if not years and not months:
+        return ""
+    if not months:
+        text = "XII" if years > 0 else "I"
+    else:
+        text = _ROMAN[months - 1 if months > 0 else months]
     if piece.spelled.islower():
         text = text.lower()
-    return text.ljust(4) if piece.fill and text else text
+    return text.ljust(4) if piece.fill else text
 
 
 def _interval_number(keyword: str, years: int, months: int, days: int) -> tuple[int, int]:
     match keyword:
-        case "YYYY" | "Y,YYY" | "IYYY":
+        case "YYYY" | "Y,YYY":
             return years, 4
-        case "YYY" | "YY" | "Y" | "IYY" | "IY" | "I":
+        case "YYY" | "YY" | "Y":
             return abs(years) % 10 ** len(keyword), len(keyword)
-        case "MM" | "RM":
+        case "MM":
             return months, 2
         case "DD":
-            return days, 2
-        case "DDD" | "IDDD":
+            return days, 2 if days >= 0 else 1
+        case "DDD":
             return years * 360 + months * 30 + days, 3
         case "CC":
             return int(years / 100), 2
-        case "Q":
-            return (months - 1) // 3 + 1, 0
-        case "J":
-            return years * 365 + months * 30 + days, 0
-        case "W" | "WW" | "IW":
-            return (days - 1) // 7 + 1, 2 if len(keyword) == 2 else 0
         case _:
-            raise SyntaxError_(f'"{keyword}" has no meaning in an interval', sqlstate="22007")
+            assert keyword == "Q", keyword
+            return int((months - 1) / 3) + 1, 0
