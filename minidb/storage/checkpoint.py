@@ -1,4 +1,5 @@
-"""Checkpoints: sealed generations into LMDB, in the background, by size, by time, and soon after the load pauses.
+"""Checkpoints: sealed generations into LMDB, in the background, by size, by time, and soon after the load
+pauses.
 
     tick         what happened                                       does
     ----------   -------------------------------------------------   ------------------------
@@ -8,8 +9,8 @@
     every 0.2 s  the oldest unwritten commit is checkpoint_seconds   checkpoint
     asleep       nothing is unwritten                                waits for the next commit
 
-While a snapshot of an older checkpoint is held, LMDB cannot reuse the pages that have been replaced since, so every
-checkpoint makes the file grow: then only size and time count, not pauses.
+While a snapshot of an older checkpoint is held, LMDB cannot reuse the pages that have been replaced since,
+so every checkpoint makes the file grow: then only size and time count, not pauses.
 """
 
 from __future__ import annotations
@@ -18,15 +19,52 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import lmdb
 
 from minidb.storage.key_codec import storage_prefix
-from minidb.storage.lmdb_store import delete_prefix, put_all
+from minidb.storage.layer import Layer, newest_entries, release_memory
+from minidb.storage.lmdb_store import CheckpointTree, LogPosition, delete_prefix, put_all
 from minidb.storage.memtable import Generation
+from minidb.storage.scan import Entry
 
 _SLICE: Final = 500  # keys per call into LMDB: other threads get the interpreter in between
+_MERGE_BYTES: Final = 8 << 20  # of a layer, merged in one LMDB transaction
+
+
+def merge_layer(tree: CheckpointTree, layer: Layer, position: LogPosition) -> None:
+    """Bring all of a layer into LMDB, in transactions of bounded size; the last one writes `position`.
+
+    Until then the old position names the layer, and a crash repeats the merge from its start.
+    """
+    items = layer.items(b"", None)
+    before = tree.position()
+    path = layer.environment.path()
+    done = False
+    while not done:
+        entries: list[Entry] = []
+        size = 0
+        while not done and size < _MERGE_BYTES:
+            part = newest_entries(items, _SLICE)
+            entries += part
+            size += sum([len(key) + len(value or b"") for key, value in part])
+            done = len(part) < _SLICE
+        tree.write(position if done else before, partial(_put, entries=entries))
+        release_memory(tree.path)
+        release_memory(path)
+
+
+def _put(transaction: lmdb.Transaction[bytes], entries: list[Entry]) -> None:
+    present: list[tuple[bytes, bytes]] = []
+    for key, value in entries:
+        if value is None:
+            transaction.delete(key)
+        else:
+            present.append((key, value))
+    for start in range(0, len(present), _SLICE):
+        put_all(transaction, present[start : start + _SLICE])
 
 
 def apply_generations(transaction: lmdb.Transaction[bytes], sealed: Sequence[Generation]) -> None:
@@ -43,17 +81,12 @@ def _apply(transaction: lmdb.Transaction[bytes], generation: Generation, dropped
     keys: list[bytes] = list(generation.keys)  # in order: neighbours share LMDB pages
     find = generation.versions.get
     for start in range(0, len(keys), _SLICE):
-        present: list[tuple[bytes, bytes]] = []
+        entries: list[Entry] = []
         for key in keys[start : start + _SLICE]:
             version = find(key)
-            if version is None or (dropped and key[:4] in dropped):
-                continue
-            value = version[1]
-            if value is None:
-                transaction.delete(key)
-            else:
-                present.append((key, value))
-        put_all(transaction, present)
+            if version is not None and not (dropped and key[:4] in dropped):
+                entries.append((key, version[1]))
+        _put(transaction, entries)
 
 
 class Tickable(Protocol):

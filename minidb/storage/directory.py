@@ -1,14 +1,14 @@
 """A database is a directory: what is in it, how it comes into being, and how other things are told from it.
 
-    shop.db/format            one line naming the format version; its presence means that creation was completed
+    shop.db/format            one line naming the format version; where it is, creation was completed
     shop.db/owner             locked while the database is open (owner.py)
     shop.db/checkpoint        LMDB's data file, and checkpoint-lock beside it (lmdb_store.py)
     shop.db/log.00000001 ...  the log's segments, and log.spare (log.py)
     shop.db/huge.*            own writes of a transaction too large for memory; removed at open (huge.py)
 
-Creation makes everything and syncs it before `format` appears, by rename. A directory with our files but without
-`format` was interrupted before anybody was told of success: creation starts over. A directory that holds anything else
-is not ours, and is not touched.
+Creation makes everything and syncs it before `format` appears, by rename. A directory with our files but
+without `format` was interrupted before anybody was told of success: creation starts over. A directory that
+holds anything else is not ours, and is not touched.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def make_directory(path: str) -> None:
 
 
 def is_complete(path: str) -> bool:
-    """Whether the database at `path` exists; False if it is to be created there. Raises if it is something else."""
+    """Whether the database at `path` exists; False if it is to be created. Raises if it is something else."""
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISDIR(mode):

@@ -56,7 +56,7 @@ def sync_directory(path: str) -> None:
 
 
 def reserve(descriptor: int, start: int, size: int) -> None:
-    """Have the disk's blocks for [start, start + size) allocated, so that writing there cannot run out of space."""
+    """Have the disk's blocks for [start, start + size) allocated: writing there cannot run out of space."""
     if sys.platform == "darwin":
         zeros = bytes(min(size, 1 << 20))
         for position in range(start, start + size, len(zeros)):

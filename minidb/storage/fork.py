@@ -1,7 +1,9 @@
-"""After a fork the child must not touch a store: its threads are gone, and LMDB's reader slots are the parent's.
+"""After a fork the child must not touch a store: its threads are gone, and LMDB's reader slots are the
+parent's.
 
-Each store registers here. In the child, every one of them is told, before any other code runs; it then refuses all
-use with a clear error, and its owner file is closed, so that the child does not keep the parent's lock alive.
+Each store registers here. In the child, every one of them is told, before any other code runs; it then
+refuses all use with a clear error, and its owner file is closed, so that the child does not keep the
+parent's lock alive.
 """
 
 from __future__ import annotations

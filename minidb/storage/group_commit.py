@@ -1,4 +1,5 @@
-"""Many commits, one sync: the first to ask leads and syncs for all that are in the log, the others wait for it.
+"""Many commits, one sync: the first to ask leads and syncs for all that are in the log, the others wait for
+it.
 
     thread 1   commit 7 --> leads: write, sync ........... done
     thread 2        commit 8 --> waits ................... leads: write 8 9 10, sync ..... done
@@ -16,7 +17,7 @@ from collections.abc import Callable
 
 
 class GroupCommit:
-    """Leadership over `flush`, which writes and syncs what is in the log and returns the newest durable commit.
+    """Leadership over `flush`, which writes and syncs the log and returns the newest durable commit.
 
     Lock order: leadership, then the store's commit_mutex, then `mutex`. Nobody asks for leadership while
     holding commit_mutex.

@@ -14,10 +14,11 @@ prefix of another of the same type, so parts can be concatenated in any order, a
 Descending parts have the bytes after their code inverted; an integer is encoded as its complement `~value`
 instead, which is the same thing. NULL has a code of its own, below or above all others, and is not inverted.
 
-LMDB's keys end at 511 bytes. A longer one keeps its first 491 bytes followed by a 20-byte hash of the whole,
-and so is exactly 511 bytes long, which no other key is (`is_truncated`). Such keys are unique and sort
-correctly against all others but not among those that share their first 491 bytes: whoever scans them rechecks
-the row, begins and ends a range at `range_start` and `range_stop`, and sorts anew where order matters.
+LMDB's keys end at 511 bytes. A longer one keeps its first 491 bytes followed by a 20-byte hash of the
+whole, and so is exactly 511 bytes long, which no other key is (`is_truncated`). Such keys are unique and
+sort correctly against all others but not among those that share their first 491 bytes: whoever scans them
+rechecks the row, begins and ends a range at `range_start` and `range_stop`, and sorts anew where order
+matters.
 
 The idea is FoundationDB's tuple layer (design/tuple.md in its sources); we differ in the two-byte end of
 text, which sorts correctly also when inverted, and in numeric.

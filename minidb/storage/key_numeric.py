@@ -3,8 +3,8 @@
     class byte, then for finite non-zero values: exponent, digit pairs, end
 
 The value is written 0.d1d2d3... * 10^exponent with d1 not 0. The exponent is four bytes, biased; the digits
-follow two to a byte as 1..100, the last padded with 0; a zero byte ends them, below every digit pair, so that
-0.12 sorts before 0.1201. A negative value has all bytes after its class inverted.
+follow two to a byte as 1..100, the last padded with 0; a zero byte ends them, below every digit pair, so
+that 0.12 sorts before 0.1201. A negative value has all bytes after its class inverted.
 """
 
 from __future__ import annotations

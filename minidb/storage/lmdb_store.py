@@ -36,6 +36,7 @@ class LogPosition(msgspec.Struct, frozen=True, array_like=True):
 
     commit_id: int  # the newest commit in the checkpoint
     segment: int  # the first log segment that may hold newer ones
+    layers: tuple[str, ...] = ()  # files of huge transactions to be merged, oldest first
 
 
 class CheckpointTree:
@@ -113,11 +114,14 @@ class CheckpointTree:
         except msgspec.MsgspecError as error:
             raise DataCorrupted(f'checkpoint file "{self.path}": {error}') from None
 
-    def write(self, position: LogPosition, change: Callable[[lmdb.Transaction[bytes]], None]) -> None:
+    def write(
+        self, position: LogPosition, change: Callable[[lmdb.Transaction[bytes]], None] | None = None
+    ) -> None:
         """Make one new root: `change` and `position`, atomically and durably."""
         try:
             with self.environment.begin(write=True) as transaction:
-                change(transaction)
+                if change is not None:
+                    change(transaction)
                 transaction.put(POSITION_KEY, msgspec.msgpack.encode(position))
         except lmdb.Error as error:
             raise translated(error) from None

@@ -1,15 +1,17 @@
-"""The commit log: what makes a commit durable. Segments of checksummed records, appended and synced in groups.
+"""The commit log: what makes a commit durable. Segments of checksummed records, appended and synced in
+groups.
 
     log.00000007   | header | record | record | record | reserved space, zeros or remains ...
     record           mark (4)  crc32 (4)  length (4)  commit_id (8)  durable_id (8)  payload
 
 The mark is random, chosen anew with each segment: a record left over from the file's earlier life is never
-valid, and a search for records that follow damage is fast. The crc covers all after it. `durable_id` is the newest commit known to be synced when the record was
-appended: recovery needs it to tell a torn tail from damage (recovery.py). Space is reserved ahead of the tail: a
-sync has no file size to write, and a full disk is met before a commit is acknowledged, not by its sync.
+valid, and a search for records that follow damage is fast. The crc covers all after it. `durable_id` is the
+newest commit known to be synced when the record was appended: recovery needs it to tell a torn tail from
+damage (recovery.py). Space is reserved ahead of the tail: a sync has no file size to write, and a full disk
+is met before a commit is acknowledged, not by its sync.
 
-A checkpoint seals a segment together with its generation of the memtable, and continues in the next, which it
-has prepared; so a segment is obsolete as a whole, and becomes the next one prepared, its blocks kept.
+A checkpoint seals a segment together with its generation of the memtable, and continues in the next, which
+it has prepared; so a segment is obsolete as a whole, and becomes the next one prepared, its blocks kept.
 
 The interface is small on purpose (append, flush, roll, trim): a replicated log can take this one's place.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -113,14 +116,16 @@ class Segment:
 class CommitLog:
     """The segments of one database directory. `current` is appended to; older ones await their checkpoint.
 
-    `start`, `roll` and `trim` are called by one thread at a time (under the store's mutexes).
+    A commit may start a segment while a checkpoint prepares one or trims: `_files_mutex`, taken last, keeps
+    them from each other's files.
     """
 
-    __slots__ = ("_next", "_number", "current", "directory", "step")
+    __slots__ = ("_files_mutex", "_next", "_number", "current", "directory", "step")
 
     def __init__(self, directory: str, next_number: int, step: int) -> None:
         self.directory = directory
         self.step = step
+        self._files_mutex = threading.Lock()
         self.current: Segment | None = None
         self._next: Segment | None = None
         self._number = next_number  # of the next segment to be created
@@ -136,9 +141,10 @@ class CommitLog:
 
     def prepare(self) -> None:
         """Create the segment to continue in after the next `roll`, so that no commit waits for it then."""
-        if self._next is None:
-            self._next = self._create(self._number)
-            self._number += 1
+        with self._files_mutex:
+            if self._next is None:
+                self._next = self._create(self._number)
+                self._number += 1
 
     def roll(self) -> int:
         """End the current segment, which must be flushed; returns the number that the log continues with."""
@@ -152,15 +158,16 @@ class CommitLog:
     def trim(self, number: int, *, keep_spare: bool = True) -> None:
         """Forget the segments before `number`: a checkpoint has all they hold. One is kept for its blocks."""
         spare = os.path.join(self.directory, SPARE_NAME)
-        if not keep_spare:
-            remove(spare)
-        for old in segment_numbers(self.directory):
-            if old < number:
-                path = os.path.join(self.directory, segment_name(old))
-                if not keep_spare or os.path.exists(spare) or os.path.getsize(path) > 4 * self.step:
-                    remove(path)
-                else:
-                    os.rename(path, spare)
+        with self._files_mutex:
+            if not keep_spare:
+                remove(spare)
+            for old in segment_numbers(self.directory):
+                if old < number:
+                    path = os.path.join(self.directory, segment_name(old))
+                    if not keep_spare or os.path.exists(spare) or os.path.getsize(path) > 4 * self.step:
+                        remove(path)
+                    else:
+                        os.rename(path, spare)
 
     @property
     def next_number(self) -> int:
@@ -251,7 +258,7 @@ class SegmentReader:
             return 0
         mark, crc, length, commit_id, _ = RECORD_HEADER.unpack_from(data, position)
         body = position + RECORD_HEADER.size
-        end = body + length
+        end: int = body + length
         if mark != self.mark or commit_id < least_id or end > len(data):
             return 0
         if crc != _crc32(memoryview(data)[position + _CHECKED_START : end]):

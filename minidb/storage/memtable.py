@@ -7,17 +7,16 @@ so whoever holds an old one keeps alive all that was committed since, and can as
 backwards: a sealed generation that is checkpointed and that no snapshot holds disappears by itself.
 
 Invariant: versions of a published commit never change, so a reader that knows the newest commit it may see
-needs no lock for `versions`. New keys are collected in a list, and sorted into `keys` only when somebody scans.
+needs no lock for `versions`. New keys are collected in a list, and sorted into `keys` only when somebody
+scans.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from itertools import islice
-from typing import Any
 
-from sortedcontainers import SortedList
+from minidb.storage.sorted_keys import SortedKeys
 
 Version = tuple[int, bytes | None, "Version | None"]
 
@@ -35,7 +34,7 @@ class Generation:
     def __init__(self) -> None:
         self.versions: dict[bytes, Version] = {}
         self.new_keys: list[bytes] = []  # in versions, not yet in keys
-        self.keys: Any = SortedList()
+        self.keys = SortedKeys()
         self.prefixes: set[bytes] = set()  # storage ids among `keys`
         self.size = 0  # bytes, roughly
         self.dropped: tuple[int, ...] = ()  # storage ids whose keys end to exist with this generation
@@ -55,38 +54,39 @@ class Generation:
             versions[key] = (commit_id, value, older)
 
     def undo(self, commit_id: int, writes: Iterable[bytes]) -> None:
-        """Take back an `insert` that was interrupted half way. Keys may stay in `keys` without versions."""
+        """Take back an `insert` that was interrupted half way."""
+        self.fold()
         for key in writes:
             version = self.versions.get(key)
-            if version is not None and version[0] == commit_id:
-                if version[2] is None:
-                    del self.versions[key]
-                else:
-                    self.versions[key] = version[2]
+            if version is not None and version[0] != commit_id:
+                continue
+            if version is not None and version[2] is not None:
+                self.versions[key] = version[2]
+                continue
+            with self.mutex:
+                self.keys.discard(key)
+            self.versions.pop(key, None)
 
-    def has_keys_in(self, start: bytes, stop: bytes | None) -> bool:
-        """Whether any key, of whatever version, lies in [start, stop)."""
+    def may_have_keys_in(self, start: bytes, stop: bytes | None) -> bool:
+        """False if certainly no key lies in [start, stop), which is cheap to tell for other tables' keys."""
         if self.new_keys:
             self.fold()
         prefixes = self.prefixes
         if not prefixes:
             return False
         prefix = start[:4]
-        if stop is not None and prefix not in prefixes and stop[:4] == prefix:
-            return False
-        with self.mutex:
-            for _ in self.keys.irange(start, stop, (True, False)):
-                return True
-        return False
+        return prefix in prefixes or stop is None or stop[:4] != prefix
 
     def keys_from(
-        self, start: bytes, stop: bytes | None, inclusive: tuple[bool, bool], reverse: bool, count: int
+        self, start: bytes, stop: bytes | None, count: int, exclusive: bool, reverse: bool
     ) -> list[bytes]:
-        """The first `count` keys between `start` and `stop`, from the end if `reverse`."""
+        """The first `count` keys of [start, stop), or the last; without `start` itself if `exclusive`."""
         if self.new_keys:
             self.fold()
         with self.mutex:
-            return list(islice(self.keys.irange(start, stop, inclusive, reverse), count))
+            if reverse:
+                return self.keys.from_stop(start, stop, count)
+            return self.keys.from_start(start, stop, count, exclusive)
 
     def fold(self) -> None:
         """Sort the new keys in. Committers may append meanwhile: what is there at the start is taken."""
@@ -97,10 +97,3 @@ class Generation:
                 self.keys.update(keys)
                 self.prefixes.update({key[:4] for key in keys})
                 del self.new_keys[:count]
-
-    def visible(self, key: bytes, commit_id: int) -> Version | None:
-        """The newest version of `key` that a snapshot of `commit_id` sees, a deletion included."""
-        version = self.versions.get(key)
-        while version is not None and version[0] > commit_id:
-            version = version[2]
-        return version

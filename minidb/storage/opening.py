@@ -1,4 +1,4 @@
-"""Opening and creating: from a path to the parts that a store is made of, or a clear error and nothing changed."""
+"""Opening and creating: from a path to the parts of a store, or a clear error and nothing changed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from minidb.errors import DatabaseError, DataCorrupted
 from minidb.storage import directory as database_directory
 from minidb.storage import lmdb_store
 from minidb.storage.files import file_error, sync_directory
+from minidb.storage.layer import Layer, left_over_files, remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
 from minidb.storage.log import CommitLog, LogRecord, segment_numbers
 from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
@@ -28,7 +29,8 @@ class Parts:
         self.owner: OwnerFile | None = None
         self.tree: CheckpointTree | None = None
         self.log: CommitLog | None = None
-        self.applied_id = 0  # the newest commit in the checkpoint
+        self.position = LogPosition(0, 1)  # where the log goes on after the checkpoint
+        self.layers: tuple[Layer, ...] = ()  # of huge transactions not yet merged, newest first
         self.last_id = 0  # the newest commit in the log
         self.generation = Generation()  # what lies between the two
         self.temporary: weakref.finalize[[str, int], Parts] | None = None
@@ -62,7 +64,7 @@ class Parts:
             self.temporary()
 
     def after_fork(self) -> None:
-        """In the child: let go of the parent's lock. LMDB's objects stay as they are: they are the parent's."""
+        """In the child: let go of the parent's lock. LMDB's objects stay: they are the parent's."""
         if self.owner is not None:
             self.owner.close()
 
@@ -101,7 +103,7 @@ def _is_writable(path: str) -> bool:
         os.path.join(path, lmdb_store.FILE_NAME),
         os.path.join(path, database_directory.OWNER_NAME),
     )
-    return all([os.access(each, os.W_OK) for each in files if os.path.exists(each)])
+    return all(os.access(each, os.W_OK) for each in files if os.path.exists(each))
 
 
 def _create(path: str, options: StoreOptions) -> None:
@@ -110,7 +112,7 @@ def _create(path: str, options: StoreOptions) -> None:
         database_directory.remove_remains(path)
         tree = CheckpointTree(path, max_readers=options.max_readers)
         try:
-            tree.write(LogPosition(0, 1), lambda transaction: None)
+            tree.write(LogPosition(0, 1))
         finally:
             tree.close()
         sync_directory(path)
@@ -135,7 +137,10 @@ def _open_files(parts: Parts, path: str, options: StoreOptions) -> None:
         bytes_ = sum(map(len, record.writes)) + sum([len(value) for value in record.writes.values() if value])
         generation.size += bytes_ + ENTRY_OVERHEAD * len(record.writes)
 
-    parts.applied_id = position.commit_id
+    parts.position = position
+    if not parts.read_only:
+        remove_layer_files(path, left_over_files(path, position.layers))
+    parts.layers = tuple([Layer(path, name) for name in reversed(position.layers)])
     parts.last_id = replay(path, position.segment, position.commit_id, apply)
     if not parts.read_only:
         following = max([position.segment, *[number + 1 for number in segment_numbers(path)]])

@@ -1,8 +1,8 @@
 """One process at a time: a file in the database directory that is locked with flock while the store is open.
 
-flock belongs to the open file, not to the process: it goes when the last copy of the descriptor is closed, also when
-the process is killed. A fork child has such a copy and must close it (fork.py). The file holds the owner's pid, for
-the error message that others get; a reader of the file must not rely on it.
+flock belongs to the open file, not to the process: it goes when the last copy of the descriptor is closed,
+also when the process is killed. A fork child has such a copy and must close it (fork.py). The file holds
+the owner's pid, for the error message that others get; a reader of the file must not rely on it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""After a crash: the log is read from LMDB's position on, into the memtable. A torn tail is cut, damage is not.
+"""After a crash: the log is read from LMDB's position on, into the memtable. A torn tail is cut, damage is
+not.
 
     expected id e:   e-1 | e torn | zeros                   the tail: cut
                      e-1 | e bad  | e+1, durable_id < e     written by one sync that never ended: cut
                      e-1 | e bad  | e+1, durable_id >= e    e was durable, so somebody was told: corruption
-                     e-1 | e torn || e (next segment)       cut by an earlier recovery, which went on from there
+                     e-1 | e torn || e (next segment)       cut by an earlier recovery, which went on there
 
-Nothing is rewritten. Appending goes on in a new segment, so what was cut can never be mistaken for valid later, and
-the same decision is made again should recovery itself be killed.
+Nothing is rewritten. Appending goes on in a new segment, so what was cut can never be mistaken for valid
+later, and the same decision is made again should recovery itself be killed.
 """
 
 from __future__ import annotations

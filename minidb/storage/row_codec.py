@@ -2,15 +2,15 @@
 
     row (7, 'ab', None)  ->  94 07 a2 6162 c0 ce crc32     an array of 3 + 1 elements
 
-The array's length tells how many columns the table had when the row was written, so rows from before an
-ADD COLUMN decode too: what they lack is filled with the columns' `missing` values. The checksum (of all bytes
-before its own) is the last element on purpose: a decoder built by msgspec for the table's types decodes it like
-a column, and the row keeps it as one more element that nobody looks at, which costs nothing; only `verify`
-checks it.
+The array's length tells how many columns the table had when the row was written, so rows from before an ADD
+COLUMN decode too: what they lack is filled with the columns' `missing` values. The checksum (of all bytes
+before its own) is the last element on purpose: a decoder built by msgspec for the table's types decodes it
+like a column, and the row keeps it as one more element that nobody looks at, which costs nothing; only
+`verify` checks it.
 
-Values keep msgspec's own forms, since those are read in C: numeric as its text, so its scale survives; date,
-time and timestamp as ISO 8601; timestamptz as MessagePack's timestamp; uuid as 16 bytes; interval as an array
-of its three fields.
+Values keep msgspec's own forms, since those are read in C: numeric as its text, so its scale survives;
+date, time and timestamp as ISO 8601; timestamptz as MessagePack's timestamp; uuid as 16 bytes; interval as
+an array of its three fields.
 """
 
 from __future__ import annotations

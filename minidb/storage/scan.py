@@ -1,18 +1,18 @@
-"""Ranges in key order: straight from LMDB where nothing is recent, merged with the memtable where something is.
+"""Ranges in key order: straight from LMDB where nothing is recent, merged with what is where something is.
 
-    root       a   c d   f          each source gives a run of its next keys; the smallest last key of those
-    older        b     e            runs that may go on is the bound; everything up to it is complete, and is
-    newer          c'    f-         merged (newer over older, deletions out) into one batch:  a b c' d e
+    root       a   c d   f        each source gives a run of its next keys; the nearest end of those runs that
+    older        b     e          may go on is the bound: up to it everything is known, and is merged (newer
+    newer          c'    f-       over older, deletions out) into one batch:  a b c' d e
 
-Nothing here is done per row that C can do per batch: LMDB's cursor is an iterator, merging is a dict, and sorting
-two sorted runs is what Python's sort is best at.
+Nothing is done per row that C can do per batch: LMDB's cursor is an iterator, `takewhile` finds the end of
+a short range, merging is a dict, and two sorted runs are what Python's sort is best at.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
@@ -22,129 +22,128 @@ from minidb.storage.lmdb_errors import translated
 from minidb.storage.memtable import Generation
 
 Item = tuple[bytes, bytes]
+Entry = tuple[bytes, "bytes | None"]  # None: deleted
+OpenCursor = Callable[[], Any]
 
-FIRST_BATCH: Final = 16  # doubled from batch to batch, so that a short scan does not read far past its end
+FIRST_BATCH: Final = 8  # rows; most index lookups find fewer
+GROWTH: Final = 8
 LARGEST_BATCH: Final = 2048
 
 _key_of: Final = itemgetter(0)
 
 
 def root_batches(
-    open_cursor: Callable[[], Any], start: bytes, stop: bytes | None, reverse: bool
+    open_cursor: OpenCursor, start: bytes, stop: bytes | None, reverse: bool
 ) -> Iterator[list[Item]]:
-    """The pairs of one LMDB root in [start, stop)."""
+    """The pairs of one LMDB tree in [start, stop)."""
     try:
-        if reverse:
-            yield from _backward(open_cursor(), start, stop)
-        else:
-            yield from _forward(open_cursor(), start, stop)
+        cursor = open_cursor()
+        items = from_stop(cursor, start, stop) if reverse else from_start(cursor, start, stop)
+        size = FIRST_BATCH
+        while batch := list(islice(items, size)):
+            yield batch
+            size = min(size * GROWTH, LARGEST_BATCH)
     except lmdb.Error as error:
         raise translated(error) from None
 
 
-def _forward(cursor: Any, start: bytes, stop: bytes | None) -> Iterator[list[Item]]:
+def from_start(cursor: Any, start: bytes, stop: bytes | None) -> Iterator[Item]:
+    """The pairs from `start` on, up to `stop`; the end is found without reading past it."""
     if not cursor.set_range(start):
-        return
+        return iter(())
     items: Iterator[Item] = cursor.iternext(True, True)
-    size = FIRST_BATCH
-    while True:
-        batch = list(islice(items, size))
-        if not batch:
-            return
-        if stop is not None and batch[-1][0] >= stop:
-            del batch[bisect_left(batch, stop, key=_key_of) :]
-            if batch:
-                yield batch
-            return
-        yield batch
-        if size < LARGEST_BATCH:
-            size *= 2
+    return items if stop is None else takewhile((stop,).__gt__, items)
 
 
-def _backward(cursor: Any, start: bytes, stop: bytes | None) -> Iterator[list[Item]]:
+def from_stop(cursor: Any, start: bytes, stop: bytes | None) -> Iterator[Item]:
+    """The pairs below `stop`, from the last on, down to `start`."""
     if stop is not None and cursor.set_range(stop):
         if not cursor.prev():
-            return
+            return iter(())
     elif not cursor.last():
-        return
-    items: Iterator[Item] = cursor.iterprev(True, True)
-    size = FIRST_BATCH
-    while True:
-        batch = list(islice(items, size))
-        if not batch:
-            return
-        if batch[-1][0] < start:
-            del batch[_first_below(batch, start) :]
-            if batch:
-                yield batch
-            return
-        yield batch
-        if size < LARGEST_BATCH:
-            size *= 2
+        return iter(())
+    return takewhile((start,).__le__, cursor.iterprev(True, True))
 
 
-def _first_below(descending: list[Item], key: bytes) -> int:
-    """The position in a list of falling keys where keys less than `key` begin."""
-    return bisect_left(descending, True, key=lambda item: item[0] < key)
+class Run:
+    """One source of a merge: its next entries in the order of the scan, fetched a few at a time."""
 
+    __slots__ = ("done", "keys")
 
-class KeyRun:
-    """The next keys of one generation in a range, fetched a few at a time."""
-
-    __slots__ = ("done", "generation", "keys", "reverse", "start", "start_inclusive", "stop")
-
-    def __init__(self, generation: Generation, start: bytes, stop: bytes | None, reverse: bool) -> None:
-        self.generation = generation
-        self.start = start
-        self.start_inclusive = True
-        self.stop = stop
-        self.reverse = reverse
-        self.keys: list[bytes] = []
-        self.done = False  # nothing beyond `keys`
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []  # fetched, not yet taken
+        self.done = False  # nothing comes after `keys`
 
     def fill(self, count: int) -> None:
-        """Fetch up to `count` keys if none are left from before."""
-        if self.keys or self.done:
-            return
-        self.keys = self.generation.keys_from(
-            self.start, self.stop, (self.start_inclusive, False), self.reverse, count
-        )
-        if len(self.keys) < count:
-            self.done = True
-        elif self.reverse:
-            self.stop = self.keys[-1]
-        else:
-            self.start = self.keys[-1]
-            self.start_inclusive = False
+        """Fetch about `count` keys if none are left."""
+        raise NotImplementedError
 
-    def take(self, bound: bytes | None) -> list[bytes]:
-        """Remove and return the keys up to `bound`, inclusive; all if None."""
+    def take(self, bound: bytes | None, reverse: bool) -> list[Entry]:
+        """Remove the keys up to `bound` inclusive (all if None), and return what the reader sees of them."""
+        raise NotImplementedError
+
+    def cut(self, bound: bytes | None, reverse: bool) -> list[bytes]:
+        """Remove and return the keys up to `bound`."""
         keys = self.keys
-        if bound is None:
+        if bound is None or keys[-1] == bound:
             self.keys = []
             return keys
-        if self.reverse:
-            cut = bisect_left(keys, True, key=lambda key: key < bound)
+        place = bisect_left(keys, True, key=bound.__gt__) if reverse else bisect_right(keys, bound)
+        self.keys = keys[place:]
+        return keys[:place]
+
+
+class MemoryRun(Run):
+    """The versions of one memtable generation that a snapshot sees."""
+
+    __slots__ = ("commit_id", "exclusive", "generation", "reverse", "start", "stop")
+
+    def __init__(
+        self, generation: Generation, commit_id: int, start: bytes, stop: bytes | None, reverse: bool
+    ) -> None:
+        self.keys = []
+        self.done = False
+        self.generation = generation
+        self.commit_id = commit_id
+        self.start = start
+        self.stop = stop
+        self.reverse = reverse
+        self.exclusive = False  # `start` itself has been taken
+
+    def fill(self, count: int) -> None:
+        if self.keys or self.done:
+            return
+        keys = self.generation.keys_from(self.start, self.stop, count, self.exclusive, self.reverse)
+        self.keys = keys
+        if len(keys) < count:
+            self.done = True
+        elif self.reverse:
+            self.stop = keys[-1]
         else:
-            cut = bisect_right(keys, bound)
-        self.keys = keys[cut:]
-        return keys[:cut]
+            self.start = keys[-1]
+            self.exclusive = True
+
+    def take(self, bound: bytes | None, reverse: bool) -> list[Entry]:
+        if not self.keys:
+            return []
+        commit_id = self.commit_id
+        find = self.generation.versions.get
+        entries: list[Entry] = []
+        for key in self.cut(bound, reverse):
+            version = find(key)
+            while version is not None and version[0] > commit_id:
+                version = version[2]
+            if version is not None:
+                entries.append((key, version[1]))
+        return entries
 
 
 def merged_batches(
-    open_cursor: Callable[[], Any] | None,
-    generations: list[Generation],
-    commit_id: int,
-    start: bytes,
-    stop: bytes | None,
-    reverse: bool,
+    root: Iterator[list[Item]], runs: list[Run], reverse: bool, size: int = FIRST_BATCH
 ) -> Iterator[list[Item]]:
-    """The pairs in [start, stop) that a snapshot sees; `generations` are newest first."""
-    root = iter(()) if open_cursor is None else root_batches(open_cursor, start, stop, reverse)
-    root_done = False
+    """The pairs of `root` with the entries of `runs`, oldest run first, put over them."""
     rows: list[Item] = []
-    runs = [KeyRun(each, start, stop, reverse) for each in reversed(generations)]
-    size = FIRST_BATCH
+    root_done = False
     while True:
         if not rows and not root_done:
             rows = next(root, [])
@@ -154,49 +153,38 @@ def merged_batches(
             run.fill(size)
             if not run.done:
                 ends.append(run.keys[-1])
-        if not ends:
-            bound = None
-        else:
+        if ends:
             bound = max(ends) if reverse else min(ends)
-        batch, rows = _split(rows, bound, reverse)
-        batch = _merge(batch, runs, bound, commit_id, reverse)
-        if batch:
-            yield batch
+            batch, rows = _split(rows, bound, reverse)
+        else:
+            bound = None
+            batch, rows = rows, []
+        merged = merge(batch, [run.take(bound, reverse) for run in runs], reverse)
+        if merged:
+            yield merged
         if bound is None:
             return
-        if size < LARGEST_BATCH:
-            size *= 2
+        size = min(size * GROWTH, LARGEST_BATCH)
 
 
-def _split(rows: list[Item], bound: bytes | None, reverse: bool) -> tuple[list[Item], list[Item]]:
-    if bound is None or not rows:
+def _split(rows: list[Item], bound: bytes, reverse: bool) -> tuple[list[Item], list[Item]]:
+    if not rows or rows[-1][0] == bound:
         return rows, []
-    cut = _first_below(rows, bound) if reverse else bisect_right(rows, bound, key=_key_of)
-    return rows[:cut], rows[cut:]
+    if reverse:
+        place = bisect_left(rows, True, key=lambda item: item[0] < bound)
+    else:
+        place = bisect_right(rows, bound, key=_key_of)
+    return rows[:place], rows[place:]
 
 
-def _merge(
-    rows: list[Item], runs: list[KeyRun], bound: bytes | None, commit_id: int, reverse: bool
-) -> list[Item]:
-    """`rows` with the visible versions of the runs' keys up to `bound` put over them, oldest run first."""
-    merged: dict[bytes, bytes] | None = None
-    for run in runs:
-        keys = run.take(bound)
-        if not keys:
-            continue
-        if merged is None:
-            merged = dict(rows)
-        find = run.generation.versions.get
-        for key in keys:
-            version = find(key)
-            while version is not None and version[0] > commit_id:
-                version = version[2]
-            if version is not None:
-                value = version[1]
-                if value is None:
-                    merged.pop(key, None)
-                else:
-                    merged[key] = value
-    if merged is None:
+def merge(rows: list[Item], changes: Iterable[list[Entry]], reverse: bool) -> list[Item]:
+    """One ordered list of `rows` and `changes`, later lists over earlier ones."""
+    changes = [entries for entries in changes if entries]
+    if not changes:
         return rows
-    return sorted(merged.items(), reverse=reverse)
+    if not rows and len(changes) == 1:
+        return [(key, value) for key, value in changes[0] if value is not None]
+    merged: dict[bytes, bytes | None] = dict(rows)
+    for entries in changes:
+        merged.update(entries)
+    return sorted([(key, value) for key, value in merged.items() if value is not None], reverse=reverse)

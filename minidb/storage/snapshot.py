@@ -1,12 +1,14 @@
-"""What a reader sees: a commit id, and the view (LMDB root, generations) in which that id is meaningful.
+"""What a reader sees: a commit id, and the view (LMDB root, layers, generations) in which it has a meaning.
 
-    Snapshot --> View --> generations, newest first     recent: a version is visible if its id is not above ours
-                     `--> LMDB read transaction         the rest: a copy-on-write root, as of a checkpoint
+    Snapshot --> View --> generations, newest first   recent: a version is visible if its id is not above ours
+                     |--> layers                      huge transactions not yet merged into the root: rare
+                     `--> root                        the rest: a copy-on-write LMDB root, as of a checkpoint
 
-All snapshots of one checkpoint share one view and one LMDB read transaction; dropping the last reference to it
-ends it. LMDB's rule is one thread per read transaction, but what it protects is the first access to a tree, which
-`begin_read` has done; gets and cursors then only read the shared transaction, and each iteration has its own cursor.
-Everything here is immutable, but for what a fork or a close puts in place of the root: something that raises.
+All snapshots of one checkpoint share one view and one LMDB read transaction; dropping the last reference
+ends it. LMDB's rule is one thread per read transaction, but what that protects is the first access to a
+tree, which `begin_read` has done; after it gets and cursors only read what is shared, and each iteration
+has its own cursor. Everything here is immutable, but for what a fork or a close puts into a view: something
+that raises.
 """
 
 from __future__ import annotations
@@ -16,12 +18,23 @@ from typing import Any
 
 import lmdb
 
+from minidb.storage.layer import Layer, LayerRun
 from minidb.storage.lmdb_errors import translated
 from minidb.storage.memtable import Generation, Version
-from minidb.storage.scan import Item, merged_batches, root_batches
+from minidb.storage.scan import (
+    FIRST_BATCH,
+    Item,
+    MemoryRun,
+    OpenCursor,
+    Run,
+    from_start,
+    from_stop,
+    merge,
+    merged_batches,
+    root_batches,
+)
 
 RootGet = Callable[[bytes], "bytes | None"]
-OpenCursor = Callable[[], Any]
 
 
 def find_nothing(key: bytes) -> bytes | None:
@@ -30,27 +43,60 @@ def find_nothing(key: bytes) -> bytes | None:
 
 
 class View:
-    """One LMDB root and the generations on top of it; shared by all snapshots between two checkpoints."""
+    """One LMDB root and what lies on top of it; shared by all snapshots between two checkpoints."""
 
-    __slots__ = ("__weakref__", "generations", "open_cursor", "root", "root_get", "tables")
+    __slots__ = ("__weakref__", "generations", "layers", "open_cursor", "root", "root_get", "tables")
 
-    def __init__(self, root: lmdb.Transaction[bytes] | None, generations: tuple[Generation, ...]) -> None:
+    def __init__(
+        self,
+        root: lmdb.Transaction[bytes] | None,
+        generations: tuple[Generation, ...],
+        layers: tuple[Layer, ...] = (),
+    ) -> None:
         self.root = root  # None before the first checkpoint of a database in memory
         self.generations = generations  # newest first
+        self.layers = layers  # newest first
         self.tables: tuple[dict[bytes, Version], ...] = tuple([each.versions for each in generations])
         self.root_get: RootGet = find_nothing if root is None else root.get
         self.open_cursor: OpenCursor | None = None if root is None else root.cursor
+        if layers:
+            self.root_get = LayeredGet(layers, self.root_get).get
 
     def forbid(self, refuse: Callable[..., Any]) -> None:
         """From now on any access calls `refuse`, which raises."""
         self.tables = ()
         self.generations = (Generation(),)
+        self.layers = ()
         self.root_get = refuse
         self.open_cursor = refuse
 
 
+class LayeredGet:
+    """Looks into the layers before the root."""
+
+    __slots__ = ("layers", "root_get")
+
+    def __init__(self, layers: tuple[Layer, ...], root_get: RootGet) -> None:
+        self.layers = layers
+        self.root_get = root_get
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under `key` below the generations."""
+        for layer in self.layers:
+            found, value = layer.find(key)
+            if found:
+                return value
+        return self.root_get(key)
+
+
+def _root_batches(view: View, start: bytes, stop: bytes | None, reverse: bool) -> Iterator[list[Item]]:
+    if view.open_cursor is None:
+        return iter(())
+    return root_batches(view.open_cursor, start, stop, reverse)
+
+
 class Snapshot:
-    """The database as of one commit. Cheap, immutable, safe to share between threads, ended by dropping it."""
+    """The database as of one commit: cheap, immutable, shared between threads, ended by dropping it."""
 
     __slots__ = ("commit_id", "view")
 
@@ -80,19 +126,42 @@ class Snapshot:
         Batches are never empty, begin small and grow: a reader of one row does not pay for thousands.
         """
         view = self.view
-        recent = [each for each in view.generations if each.has_keys_in(start, stop)]
-        if recent:
-            return merged_batches(view.open_cursor, recent, self.commit_id, start, stop, reverse)
-        if view.open_cursor is None:
-            return iter(())
-        return root_batches(view.open_cursor, start, stop, reverse)
+        runs = self._runs(view, start, stop, reverse)
+        if runs:
+            return merged_batches(_root_batches(view, start, stop, reverse), runs, reverse)
+        return _root_batches(view, start, stop, reverse)
+
+    def _runs(self, view: View, start: bytes, stop: bytes | None, reverse: bool) -> list[Run]:
+        """What lies over the root in that range, oldest first."""
+        runs: list[Run] = []
+        for generation in view.generations:
+            if generation.may_have_keys_in(start, stop):
+                run = MemoryRun(generation, self.commit_id, start, stop, reverse)
+                run.fill(FIRST_BATCH)
+                if run.keys:
+                    runs.append(run)
+        for layer in view.layers:
+            runs.append(LayerRun(layer, start, stop, reverse))
+        runs.reverse()
+        return runs
 
     def rows(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> list[Item]:
-        """All pairs of a range that is known to be short."""
+        """All pairs of a range that is known to be short, as the lookup of an index key is."""
+        view = self.view
+        runs = self._runs(view, start, stop, reverse)
         rows: list[Item] = []
-        for batch in self.batches(start, stop, reverse=reverse):
-            rows += batch
-        return rows
+        for run in runs:
+            if not run.done:  # not so short
+                for batch in merged_batches(_root_batches(view, start, stop, reverse), runs, reverse):
+                    rows += batch
+                return rows
+        if view.open_cursor is not None:
+            try:
+                cursor = view.open_cursor()
+                rows = list(from_stop(cursor, start, stop) if reverse else from_start(cursor, start, stop))
+            except lmdb.Error as error:
+                raise translated(error) from None
+        return merge(rows, [run.take(None, reverse) for run in runs], reverse) if runs else rows
 
     def first(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Item | None:
         """The first pair of a range, or its last if `reverse`."""

@@ -4,30 +4,38 @@
     sync(id)        -->  one write and fdatasync for all that is pending  -->  durable
     checkpoint()    -->  sealed generations into LMDB, synced  -->  a new view, the log trimmed
 
-Two snapshots are always published as plain attributes, which readers take without a lock: `latest`, the newest
-commit, and `durable`, the newest that a crash cannot take back. Whoever acknowledges a commit waits for `sync`.
+Two snapshots are always published as plain attributes, which readers take without a lock: `latest`, the
+newest commit, and `durable`, the newest that a crash cannot take back. Whoever acknowledges a commit waits
+for `sync`.
 
-Invariants: what LMDB holds was synced to the log first. `durable` is never newer than `latest`. A view's root
-and generations together hold every commit up to the ids of its snapshots.
+Invariants: what LMDB holds was synced to the log first. `durable` is never newer than `latest`. A view's
+root and generations together hold every commit up to the ids of its snapshots.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from minidb.errors import DatabaseError, DiskFull, InternalError, OperationalError
 from minidb.storage import fork
-from minidb.storage.checkpoint import Background, apply_generations
+from minidb.storage.checkpoint import Background, apply_generations, merge_layer
 from minidb.storage.files import file_error
 from minidb.storage.group_commit import GroupCommit
-from minidb.storage.lmdb_store import LogPosition
+from minidb.storage.huge import HugeWrites
+from minidb.storage.layer import remove_layer_files
+from minidb.storage.lmdb_store import CheckpointTree, LogPosition
 from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.snapshot import Snapshot, View
+
+__all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
 
 _BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
 
@@ -50,7 +58,7 @@ class Statistics:
 class Store:
     """One open database.
 
-    Lock order: `_checkpoint_mutex`, then leadership of `_group`, then `commit_mutex`, then a generation's mutex.
+    Lock order: `_checkpoint_mutex`, leadership of `_group`, `commit_mutex`, a generation's mutex.
     Whoever holds commit_mutex must not call `sync`, `checkpoint` or `close`.
     """
 
@@ -68,7 +76,8 @@ class Store:
         self._active = parts.generation
         self._last_id = parts.last_id
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
-        self._view = View(None if parts.tree is None else parts.tree.begin_read(), (self._active,))
+        root = None if parts.tree is None else parts.tree.begin_read()
+        self._view = View(root, (self._active,), parts.layers)
         self._views.add(self._view)
         self.latest = Snapshot(parts.last_id, self._view)
         self.durable = self.latest
@@ -78,9 +87,10 @@ class Store:
         self._overloaded = False
         self._background = Background(self)
         self._seen_id = parts.last_id  # the newest commit at the last tick
-        self._seen_time = 0.0  # when it was first seen
-        self._oldest_time = 0.0  # when the oldest commit of the active generation was first seen
-        self._written_id = parts.applied_id  # the newest commit in LMDB
+        self._seen_time = time.monotonic()  # when it was first seen
+        self._oldest_time = self._seen_time  # when the oldest commit of the active generation was first seen
+        self._position = parts.position  # what LMDB holds
+        self._huge_number = 0
         self._commits_at_open = parts.last_id
         self._syncs = 0
         self._checkpoints = 0
@@ -131,7 +141,7 @@ class Store:
         except BaseException:
             generation.undo(commit_id, writes)
             raise
-        # No call from here to the end of publication: an interrupt from the keyboard comes only with a call or
+        # No call from here to the end of publication: a keyboard interrupt comes only with a call or
         # a jump backwards, so it cannot leave a commit half made.
         if segment is not None:
             segment.pending += ((position, record),)
@@ -157,13 +167,20 @@ class Store:
             self._group.wait(commit_id)
 
     def newest_change(self, key: bytes, since: Snapshot) -> int:
-        """The commit id of the newest version of `key` that `since` does not see, or 0. For first updater wins."""
+        """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
         commit_id = 0
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
             version = generation.versions.get(key)
             if version is not None and version[0] > since.commit_id:
                 commit_id = version[0]
+            for huge_id, prefixes in generation.huge:
+                if (
+                    huge_id > since.commit_id
+                    and key[:4] in prefixes
+                    and since.get(key) != self.latest.get(key)
+                ):
+                    commit_id = max(commit_id, huge_id)
             generation = generation.newer
         return commit_id
 
@@ -218,7 +235,7 @@ class Store:
 
     def _check_quota(self, writes: Mapping[bytes, bytes | None], size: int) -> None:
         quota = self.options.quota_bytes
-        if quota is None or all([value is None for value in writes.values()]):
+        if quota is None or all(value is None for value in writes.values()):
             return
         if self._live_bytes + self._active.size + size > quota:
             raise DiskFull(
@@ -247,10 +264,11 @@ class Store:
             self._log.discard()
 
     def _has_unwritten(self) -> bool:
-        return self._last_id != self._written_id or len(self._view.generations) > 1
+        view = self._view
+        return self._last_id != self._position.commit_id or len(view.generations) > 1 or bool(view.layers)
 
     def _seal(self, closing: bool) -> tuple[int, int]:
-        """Begin a new generation and log segment; all before is synced. Returns (new segment, last old commit)."""
+        """Begin a new generation and log segment, all before synced: (new segment, last old commit)."""
         self._group.begin()
         try:
             with self.commit_mutex:
@@ -263,26 +281,79 @@ class Store:
                 self._active.newer = new
                 self._active = new
                 self._overloaded = False
-                self._show(View(self._view.root, (new, *self._view.generations)))
+                view = self._view
+                self._show(View(view.root, (new, *view.generations), view.layers))
                 return segment, self._last_id
         finally:
             self._group.end()
 
     def _write_sealed(self, position: LogPosition) -> None:
-        """The sealed generations into LMDB; then a view without them."""
-        if self._tree is None:
-            self._tree = self._parts.make_tree()
-        tree = self._tree
+        """Layers and sealed generations into LMDB, oldest first; then a view without them."""
+        tree = self._writable_tree()
+        merged: list[str] = []
+        for layer in reversed(self._view.layers):
+            merged.append(layer.name)
+            left = tuple([name for name in self._position.layers if name not in merged])
+            self._position = msgspec.structs.replace(self._position, layers=left)
+            merge_layer(tree, layer, self._position)
         sealed = tuple(reversed(self._view.generations[1:]))
         tree.write(position, lambda transaction: apply_generations(transaction, sealed))
         self._live_bytes = tree.live_bytes()
-        self._written_id = position.commit_id
+        self._position = position
         self._checkpoints += 1
         root = tree.begin_read()
         self._group.begin()
         try:
             with self.commit_mutex:
                 self._show(View(root, (self._active,)))
+        finally:
+            self._group.end()
+        remove_layer_files(self._parts.temporary_directory(), merged)
+
+    def _writable_tree(self) -> CheckpointTree:
+        if self._tree is None:
+            self._tree = self._parts.make_tree()
+        return self._tree
+
+    # -- huge transactions -----------------------------------------------------------------------------------
+
+    def begin_huge(self) -> HugeWrites:
+        """A place on disk for the writes of a transaction that has outgrown `huge_transaction_bytes`."""
+        if self._refuse is not None:
+            raise self._refuse()
+        with self.commit_mutex:
+            self._huge_number += 1
+            return HugeWrites(self._parts.temporary_directory(), time.time_ns() + self._huge_number)
+
+    def commit_huge(self, huge: HugeWrites, dropped: Sequence[int] = ()) -> int:
+        """Commit all of `huge`, durably. The caller holds locks on what it wrote, but not commit_mutex."""
+        huge.seal()
+        with self._checkpoint_mutex:
+            if self._refuse is not None:
+                raise self._refuse()
+            self._checkpoint()  # what the transaction has seen is below its layer
+            tree = self._writable_tree()
+            position = msgspec.structs.replace(self._position, layers=(*self._position.layers, huge.name))
+            tree.write(position)  # this commits it
+            self._position = position
+            return self._show_huge(huge, dropped)
+
+    def _show_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
+        """Give a huge commit its id and its place in the view."""
+        prefixes = frozenset(huge.prefixes)
+        layer = huge.into_layer()
+        self._group.begin()
+        try:
+            with self.commit_mutex:
+                self._active.huge += ((self._last_id + 1, prefixes),)
+                commit_id = self.commit({}, dropped)
+                self._group.durable_id = self._flush()  # what is older becomes durable with it
+                view = self._view
+                self._show(View(view.root, view.generations, (layer, *view.layers)))
+                return commit_id
+        except DatabaseError as error:
+            self._fail(error)  # it is committed on disk: only another open can show it
+            raise
         finally:
             self._group.end()
 
@@ -322,7 +393,7 @@ class Store:
         if not self._has_unwritten():
             self._idle = True
             return 0.0 if self._has_unwritten() else None
-        if self._seen_id <= self._written_id:
+        if self._seen_id <= self._position.commit_id:
             self._oldest_time = now
         paused = last_id == self._seen_id and now - self._seen_time >= options.pause_seconds
         unsynced = last_id > self._group.durable_id and (self._relaxed or last_id == self._seen_id)
