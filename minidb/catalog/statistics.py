@@ -85,6 +85,7 @@ def _sampled(transaction: Transaction, table: Table) -> tuple[int, list[bytes]]:
     step = 1
     sample: list[bytes] = []
     for batch in transaction.batches(prefix, prefix_successor(prefix)):
+        transaction.interrupt.check()
         first = -rows % step
         sample.extend([value for _, value in batch[first::step]])
         rows += len(batch)
