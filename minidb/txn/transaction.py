@@ -32,7 +32,16 @@ _ENTRY_OVERHEAD: Final = 250  # bytes that one write costs besides its key and v
 class Transaction(TransactionReads):
     """See the module."""
 
-    __slots__ = ("locks", "on_commit", "on_commit_failed", "owners", "queues", "state", "synchronous_commit")
+    __slots__ = (
+        "_escalate_at",
+        "locks",
+        "on_commit",
+        "on_commit_failed",
+        "owners",
+        "queues",
+        "state",
+        "synchronous_commit",
+    )
 
     def __init__(
         self,
@@ -53,6 +62,7 @@ class Transaction(TransactionReads):
         locks = self.locks = environment.locks
         self.owners = locks.owners
         self.queues = locks.queues
+        self._escalate_at = environment.row_lock_limit
 
     # -- locking ------------------------------------------------------------------------------------------
 
@@ -61,8 +71,8 @@ class Transaction(TransactionReads):
         if self.read_only:
             raise self._cannot_write()
         granted = self.locks.lock_row(self, key, mode, wait)
-        if len(self.held) > self.environment.row_lock_limit:
-            self.locks.escalate_most(self, self.environment.row_lock_limit // 2)
+        if len(self.held) > self._escalate_at:
+            self._escalate()
         return granted
 
     def lock_row(self, key: bytes, mode: int = UPDATE, wait: bool = True) -> bool:
@@ -281,18 +291,22 @@ class Transaction(TransactionReads):
 
     def _account(self) -> None:
         """Every few thousand writes: keep locks and overlay within their limits."""
-        undo, find = self.undo, self.writes.get
-        size = 0
-        for key, _ in islice(undo, self._accounted, None):
-            value = find(key)
-            size += len(key) + _ENTRY_OVERHEAD if value is None else len(key) + len(value) + _ENTRY_OVERHEAD
-        self.bytes += size
+        undo = self.undo
+        keys = [key for key, _ in islice(undo, self._accounted, None)]
+        values = [value for value in map(self.writes.get, keys) if value]
+        self.bytes += sum(map(len, keys)) + sum(map(len, values)) + _ENTRY_OVERHEAD * len(keys)
         self._accounted = len(undo)
         self._account_at = len(undo) + ACCOUNT_EVERY
-        if len(self.held) > self.environment.row_lock_limit:
-            self.locks.escalate_most(self, self.environment.row_lock_limit // 2)
+        if len(self.held) > self._escalate_at:
+            self._escalate()
         if self.bytes > self.store.options.huge_transaction_bytes:
             self._spill()
+
+    def _escalate(self) -> None:
+        limit = self.environment.row_lock_limit
+        self.locks.escalate_most(self, limit // 2)
+        # Where others' locks prevent it, the next attempt comes when there are half as many more.
+        self._escalate_at = max(limit, len(self.held) * 3 // 2)
 
     # -- the end ------------------------------------------------------------------------------------------
 

@@ -77,9 +77,9 @@ class _Run:
                 self._step(stepper, waited, steps.pop(0))
 
     def _action(self, name: str, text: str) -> Action:
-        session = self.sessions.get(name)
-        if session is not None:
-            return lambda: _statement(session, text)
+        present = self.sessions.get(name)
+        if present is not None:
+            return lambda: _statement(present, text)
         session = self.sessions[name] = Session(self.database, True)
 
         def begin_and_run() -> str:
