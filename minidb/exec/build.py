@@ -7,11 +7,12 @@ from minidb.exec.aggregate import AggregateOperator
 from minidb.exec.change_rows import ChangeOperator
 from minidb.exec.context import ExecutionContext
 from minidb.exec.cte import CteScanOperator, WithOperator
+from minidb.exec.dependent_join import DependentJoinOperator
 from minidb.exec.distinct import DistinctOperator
 from minidb.exec.function_scan import SeriesOperator
 from minidb.exec.hash_join import HashJoinOperator
 from minidb.exec.lock_rows import LockOperator
-from minidb.exec.nested_loop_join import DependentJoinOperator, NestedLoopOperator
+from minidb.exec.nested_loop_join import NestedLoopOperator
 from minidb.exec.not_in_join import NotInJoinOperator
 from minidb.exec.operator import Operator
 from minidb.exec.pipeline import FilterOperator, LimitOperator, ProjectOperator, ValuesOperator

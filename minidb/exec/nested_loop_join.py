@@ -13,16 +13,15 @@ from typing import Final
 
 from minidb.exec.context import ExecutionContext
 from minidb.exec.operator import BATCH_ROWS, Operator
-from minidb.exec.point_lookup import PointLookup
 from minidb.exec.spill import RowBuffer
 from minidb.expr.node import Expr
-from minidb.plan.nodes import Join, JoinKind, KeyLookup, NestedLoop, Plan, Scan
+from minidb.plan.nodes import Join, JoinKind, NestedLoop
 from minidb.value.sql_types import Row
 
 MOST_PAIRS: Final = 2 * BATCH_ROWS  # tried at a time
 
 
-class _Condition:
+class JoinCondition:
     """Which of some pairs join. NOT IN (`null_aware`) counts a pair unless the condition is false."""
 
     __slots__ = ("_context", "_null_aware", "_on")
@@ -31,6 +30,11 @@ class _Condition:
         self._on = on
         self._null_aware = null_aware
         self._context = context
+
+    @property
+    def tests(self) -> bool:
+        """Whether there is anything to test."""
+        return self._on is not None
 
     def test(self, pairs: list[Row]) -> list[bool] | None:
         """A flag per pair; None if all join."""
@@ -58,7 +62,7 @@ class NestedLoopOperator(Operator):
         self._kind: JoinKind = plan.kind
         self._left = left
         self._right = right
-        self._condition = _Condition(plan.on, null_aware, context)
+        self._condition = JoinCondition(plan.on, null_aware, context)
         self._left_nulls: Row = (None,) * len(plan.left.columns)
         self._right_nulls: Row = (None,) * len(plan.right.columns)
         self._right_types = [column.type for column in plan.right.columns]
@@ -175,108 +179,3 @@ class NestedLoopOperator(Operator):
         self._drop()
         self._left.close()
         self._right.close()
-
-
-class DependentJoinOperator(Operator):
-    """The join of a left side with a right side that runs anew for each left row."""
-
-    __slots__ = (
-        "_bindings", "_condition", "_context", "_kind", "_left", "_lookup", "_output", "_right",
-        "_right_nulls",
-    )  # fmt: skip
-
-    def __init__(self, plan: NestedLoop, left: Operator, right: Operator, context: ExecutionContext) -> None:
-        assert plan.kind not in ("right", "full")
-        self._context = context
-        self._kind: JoinKind = plan.kind
-        self._left = left
-        self._right = right
-        self._lookup = _point_lookup(plan.right, context)
-        self._bindings = [
-            (column.id, slot) for column, slot in zip(plan.bindings, plan.binding_slots, strict=True)
-        ]
-        self._condition = _Condition(plan.on, False, context)
-        self._right_nulls: Row = (None,) * len(plan.right.columns)
-        self._output: Iterator[list[Row]] | None = None
-
-    def next_batch(self) -> list[Row]:
-        if self._output is None:
-            self._output = self._run()
-        return next(self._output, [])
-
-    def _run(self) -> Iterator[list[Row]]:
-        context = self._context
-        joined: list[Row] = []
-        most = 16  # like a scan's batches, small at first: a LIMIT above may want only a few
-        while rows := self._left.next_batch():
-            context.check_cancel()
-            outer = context.outer
-            for row in rows:
-                for id_, slot in self._bindings:
-                    outer[id_] = row[slot]
-                if self._lookup is not None:
-                    self._add(joined, row, self._lookup.rows())
-                else:
-                    yield from self._run_right(joined, row)
-                if len(joined) >= most:
-                    yield joined
-                    joined = []
-                    most = min(2 * most, BATCH_ROWS)
-        if joined:
-            yield joined
-
-    def _run_right(self, joined: list[Row], row: Row) -> Iterator[list[Row]]:
-        """Join `row` with all the right side's batches; long results are delivered in between."""
-        right = self._right
-        right.reset()
-        kind = self._kind
-        found = False
-        while rights := right.next_batch():
-            pairs = self._matching(row, rights)
-            if not pairs:
-                continue
-            found = True
-            if kind in ("semi", "anti"):
-                break
-            joined += pairs
-            if len(joined) >= BATCH_ROWS:
-                yield list(joined)
-                joined.clear()
-        self._add_unmatched(joined, row, found)
-
-    def _add(self, joined: list[Row], row: Row, rights: list[Row]) -> None:
-        pairs = self._matching(row, rights) if rights else rights
-        if self._kind in ("inner", "left"):
-            joined += pairs
-        self._add_unmatched(joined, row, bool(pairs))
-
-    def _matching(self, row: Row, rights: list[Row]) -> list[Row]:
-        pairs = [row + right for right in rights]
-        mask = self._condition.test(pairs)
-        return pairs if mask is None else list(compress(pairs, mask))
-
-    def _add_unmatched(self, joined: list[Row], row: Row, found: bool) -> None:
-        kind = self._kind
-        if kind == "semi":
-            if found:
-                joined.append(row)
-        elif not found:
-            if kind == "left":
-                joined.append(row + self._right_nulls)
-            elif kind == "anti":
-                joined.append(row)
-
-    def reset(self) -> None:
-        self._left.reset()
-        self._output = None
-
-    def close(self) -> None:
-        self._output = None
-        self._left.close()
-        self._right.close()
-
-
-def _point_lookup(right: Plan, context: ExecutionContext) -> PointLookup | None:
-    if isinstance(right, Scan) and isinstance(right.access, KeyLookup):
-        return PointLookup(right, right.access, context)
-    return None
