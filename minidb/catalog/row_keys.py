@@ -16,9 +16,9 @@ from struct import Struct
 from typing import Any
 
 from minidb.catalog.schema import IndexSchema, Table
-from minidb.storage.key_codec import encoder_for
+from minidb.storage.key_codec import INTEGER_CODE, encoder_for, fit
 from minidb.storage.row_codec import RowCodec
-from minidb.value.sql_types import Row, Value
+from minidb.value.sql_types import INTEGER_KINDS, Row, Value
 
 RowKey = Callable[[Row], bytes]
 
@@ -44,9 +44,11 @@ class TableKeys:
         self.row_key: RowKey | None = None
         if table.primary_key:
             types = tuple([table.slot_types[slot] for slot in table.primary_key])
-            no = (False,) * len(types)
-            self.key_of = _prefixed(self.prefix, encoder_for(types, no, no))
-            self.row_key = _of_slots(table.primary_key, self.key_of)
+            self.key_of = encoder_for(types, prefix=self.prefix)
+            if len(types) == 1 and types[0].kind in INTEGER_KINDS:
+                self.row_key = _of_integer(self.prefix, table.primary_key[0], self.key_of)
+            else:
+                self.row_key = _of_slots(table.primary_key, self.key_of)
 
     def row_id_key(self, row_id: int) -> bytes:
         """The storage key of a hidden row id."""
@@ -62,13 +64,11 @@ class IndexKeys:
         self.schema = schema
         self.unique = schema.unique
         self.prefix = STORAGE_ID.pack(schema.storage_id)
-        self.encode = _prefixed(
-            self.prefix,
-            encoder_for(
-                tuple([key.type for key in schema.keys]),
-                tuple([key.descending for key in schema.keys]),
-                tuple([key.nulls_first for key in schema.keys]),
-            ),
+        self.encode = encoder_for(
+            [key.type for key in schema.keys],
+            [key.descending for key in schema.keys],
+            [key.nulls_first for key in schema.keys],
+            prefix=self.prefix,
         )
         slots = [key.slot for key in schema.keys if key.slot is not None]
         self.slots: tuple[int, ...] | None = tuple(slots) if len(slots) == len(schema.keys) else None
@@ -77,7 +77,7 @@ class IndexKeys:
         """The entry's key for the parts' values and the row's key (without its prefix)."""
         if self.unique and None not in values:
             return self.encode(values)
-        return self.encode(values) + row_key
+        return fit(self.encode(values) + row_key)
 
 
 def keys_of(table: Table) -> TableKeys:
@@ -109,13 +109,16 @@ _index_keys: dict[int, IndexKeys] = {}
 _LIMIT = 5_000
 
 
-def _prefixed(
-    prefix: bytes, encode: Callable[[tuple[Value, ...]], bytes]
-) -> Callable[[tuple[Value, ...]], bytes]:
-    def key_of(values: tuple[Value, ...]) -> bytes:
-        return prefix + encode(values)
+def _of_integer(prefix: bytes, slot: int, key_of: Callable[[tuple[Value, ...]], bytes]) -> RowKey:
+    """One integer column: by far the most frequent primary key."""
+    pack = Struct(f">{len(prefix) + 1}sq").pack
+    start = prefix + bytes((INTEGER_CODE,))
 
-    return key_of
+    def row_key(row: Row) -> bytes:
+        value = row[slot]
+        return pack(start, value) if value is not None and value >= 0 else key_of((value,))
+
+    return row_key
 
 
 def _of_slots(slots: tuple[int, ...], key_of: Callable[[tuple[Value, ...]], bytes]) -> RowKey:

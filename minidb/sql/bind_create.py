@@ -62,9 +62,7 @@ def _exists(catalog: Catalog, name: TableName, lenient: bool, tag: str) -> Nothi
         return None
     if lenient:
         return Nothing(tag, f'relation "{name.name}" already exists, skipping')
-    raise ProgrammingError(
-        f'relation "{name.name}" already exists', sqlstate="42P07", position=name.position
-    )
+    raise ProgrammingError(f'relation "{name.name}" already exists', sqlstate="42P07", position=name.position)
 
 
 # --- CREATE TABLE ---------------------------------------------------------------------------------
@@ -96,9 +94,7 @@ def create_table(binder: Binder, syntax: CreateTableSyntax) -> Definition:
 
 
 def _twice(name: str, position: int | None = None) -> ProgrammingError:
-    return ProgrammingError(
-        f'column "{name}" specified more than once', sqlstate="42701", position=position
-    )
+    return ProgrammingError(f'column "{name}" specified more than once', sqlstate="42701", position=position)
 
 
 def _like(draft: TableDraft, like: Like) -> None:
@@ -148,7 +144,9 @@ def _copy_indexes(draft: TableDraft, source: Table, slots: dict[int, int]) -> No
     for index in source.indexes:
         keys = tuple(
             [
-                key if key.slot is None else IndexKey(slots[key.slot], None, key.type, key.descending, key.nulls_first)
+                key
+                if key.slot is None
+                else IndexKey(slots[key.slot], None, key.type, key.descending, key.nulls_first)
                 for key in index.keys
             ]
         )
@@ -158,12 +156,12 @@ def _copy_indexes(draft: TableDraft, source: Table, slots: dict[int, int]) -> No
         draft.table = replace(draft.table, indexes=(*draft.table.indexes, copied))
 
 
-def create_table_as(binder: Binder, syntax: CreateTableAsSyntax, text: str) -> Definition:
+def create_table_as(binder: Binder, syntax: CreateTableAsSyntax) -> Definition:
     """CREATE TABLE AS: columns as the query yields them."""
     nothing = _exists(binder.catalog, syntax.table, syntax.if_not_exists, "CREATE TABLE AS")
     if nothing is not None:
         return nothing
-    query = binder.query(parse_tree(text, list(syntax.query)))
+    query = binder.query(parse_tree(syntax.source, list(syntax.query)))
     names = list(query.names)
     if len(syntax.columns) > len(names):
         raise ProgrammingError("too many column names were specified", sqlstate="42601")
@@ -259,7 +257,7 @@ def _unused(name: str, names: list[str]) -> str:
 # --- CREATE VIEW ----------------------------------------------------------------------------------
 
 
-def create_view(binder: Binder, syntax: CreateViewSyntax, text: str) -> Definition:
+def create_view(binder: Binder, syntax: CreateViewSyntax) -> Definition:
     """CREATE [OR REPLACE] VIEW."""
     catalog = binder.catalog
     check_schema(syntax.view)
@@ -267,27 +265,24 @@ def create_view(binder: Binder, syntax: CreateViewSyntax, text: str) -> Definiti
     replaced = catalog.view(name) if syntax.replace else None
     if replaced is None and catalog.is_taken(name):
         if syntax.replace:
-            raise ProgrammingError(
-                f'"{name}" is not a view', sqlstate="42809", position=syntax.view.position
-            )
+            raise ProgrammingError(f'"{name}" is not a view', sqlstate="42809", position=syntax.view.position)
         raise ProgrammingError(
             f'relation "{name}" already exists', sqlstate="42P07", position=syntax.view.position
         )
-    query = binder.query(parse_tree(text, list(syntax.query)))
+    tree = parse_tree(syntax.source, list(syntax.query))
+    query = binder.query(tree)
     if binder.parameter_types:
         raise ProgrammingError("there is no parameter $1", sqlstate="42P02")
     names = list(query.names)
     if len(syntax.columns) > len(names):
-        raise ProgrammingError(
-            "CREATE VIEW specifies more column names than columns", sqlstate="42601"
-        )
+        raise ProgrammingError("CREATE VIEW specifies more column names than columns", sqlstate="42601")
     names[: len(syntax.columns)] = syntax.columns
     for place, column in enumerate(names):
         if column in names[:place]:
             raise _twice(column)
     if replaced is not None:
         _check_replacement(binder, replaced, names, query.plan.columns)
-    depends = dependencies(catalog, query.plan)
+    depends = dependencies(catalog, tree, query.plan)
     if replaced is not None and any(id_ == replaced.id for id_, _ in depends):
         raise ProgrammingError(
             f'infinite recursion detected in rules for relation "{name}"', sqlstate="42P17"
@@ -303,9 +298,7 @@ def create_view(binder: Binder, syntax: CreateViewSyntax, text: str) -> Definiti
     return CreateView(view, replaced)
 
 
-def _check_replacement(
-    binder: Binder, replaced: View, names: list[str], columns: tuple[Column, ...]
-) -> None:
+def _check_replacement(binder: Binder, replaced: View, names: list[str], columns: tuple[Column, ...]) -> None:
     """A view's columns stay: more may follow."""
     if len(names) < len(replaced.columns):
         raise ProgrammingError("cannot drop columns from view", sqlstate="42P16")
@@ -348,9 +341,7 @@ def create_sequence(binder: Binder, syntax: SequenceSyntax) -> Definition:
 def alter_sequence(binder: Binder, syntax: SequenceSyntax) -> Definition:
     """ALTER SEQUENCE."""
     if syntax.lenient and binder.catalog.relation(syntax.sequence.name) is None:
-        return Nothing(
-            "ALTER SEQUENCE", f'relation "{syntax.sequence.name}" does not exist, skipping'
-        )
+        return Nothing("ALTER SEQUENCE", f'relation "{syntax.sequence.name}" does not exist, skipping')
     old = find_sequence(binder.catalog, syntax.sequence)
     new = _owned(binder.catalog, altered(old, syntax.options), syntax.options)
     restart = syntax.options.restart
@@ -358,7 +349,9 @@ def alter_sequence(binder: Binder, syntax: SequenceSyntax) -> Definition:
         restart = new.start
     if restart is not None and not new.minimum <= restart <= new.maximum:
         bound, word = (
-            (new.minimum, "less than MINVALUE") if restart < new.minimum else (new.maximum, "greater than MAXVALUE")
+            (new.minimum, "less than MINVALUE")
+            if restart < new.minimum
+            else (new.maximum, "greater than MAXVALUE")
         )
         raise ProgrammingError(f"RESTART value ({restart}) cannot be {word} ({bound})", sqlstate="22023")
     return AlterSequence(old, new, restart)
@@ -378,4 +371,3 @@ def _owned(catalog: Catalog, sequence: Sequence, options: SequenceOptions) -> Se
             f'column "{column_name}" of relation "{table_name}" does not exist', sqlstate="42703"
         )
     return replace(sequence, owner=(table.id, column.slot))
-

@@ -141,13 +141,14 @@ class CreateTableSyntax(DefinitionSyntax):
 
 @dataclass(frozen=True, slots=True)
 class CreateTableAsSyntax(DefinitionSyntax):
-    """CREATE TABLE AS: `query` are the tokens of the query."""
+    """CREATE TABLE AS: `query` are the tokens of the query, in `source`."""
 
     table: TableName
     if_not_exists: bool
     columns: tuple[str, ...]
     query: tuple[Token, ...]
     with_data: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +176,14 @@ class CreateIndexSyntax(DefinitionSyntax):
 
 @dataclass(frozen=True, slots=True)
 class CreateViewSyntax(DefinitionSyntax):
-    """CREATE VIEW: the query as tokens, and as text to be stored."""
+    """CREATE VIEW: the query as tokens in `source`, and as text to be stored."""
 
     view: TableName
     replace: bool
     columns: tuple[str, ...]
     query: tuple[Token, ...]
     text: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

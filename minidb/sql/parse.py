@@ -27,7 +27,7 @@ from minidb.sql.check_tree import check_tree
 from minidb.sql.copy_statement import parse_copy
 from minidb.sql.overriding import without_overriding
 from minidb.sql.parse_define import parse_definition
-from minidb.sql.token_sequence import check_sequence, near
+from minidb.sql.token_sequence import check_sequence, near, too_deep
 from minidb.sql.tokens import statements
 from minidb.sql.utility import TokenReader, UnboundUtility
 
@@ -138,7 +138,7 @@ def _sqlglot(text: str, tokens: list[Token]) -> exp.Expression:
     except ParseError as error:
         raise _syntax_error(text, tokens, error) from None
     except RecursionError:
-        raise SyntaxError_("stack depth limit exceeded", sqlstate="54001") from None
+        raise too_deep() from None
     except (AttributeError, TypeError, ValueError, IndexError, KeyError):
         raise SyntaxError_("syntax error", position=tokens[0].start + 1) from None  # sqlglot lost its way
     tree = trees[0] if trees else None

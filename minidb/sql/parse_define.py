@@ -143,7 +143,7 @@ def _create_view(reader: DefinitionReader, replace: bool) -> CreateViewSyntax:
     if words[-2:] == ["CHECK", "OPTION"]:
         raise reader.refuse("WITH CHECK OPTION is")
     text = reader.between(first, len(reader.reader.tokens)).text
-    return CreateViewSyntax(view, replace, columns, tokens, text)
+    return CreateViewSyntax(view, replace, columns, tokens, text, reader.text)
 
 
 def _drop(reader: DefinitionReader) -> DefinitionSyntax:

@@ -33,6 +33,7 @@ from minidb.sql.define_syntax import (
     SetType,
 )
 from minidb.sql.definition_reader import CONSTRAINT_WORDS, DefinitionReader
+from minidb.sql.utility import TableName
 
 _TABLE_CONSTRAINTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUDE"})
 _LIKE_PARTS = frozenset({"DEFAULTS", "CONSTRAINTS", "IDENTITY", "INDEXES", "GENERATED"})
@@ -45,10 +46,10 @@ def create_table(reader: DefinitionReader) -> DefinitionSyntax:
     if_not_exists = reader.if_not_exists()
     table = reader.table()
     if reader.word() == "AS":
-        return _create_table_as(reader, if_not_exists, ())
+        return _create_table_as(reader, table, if_not_exists, ())
     start = reader.reader.index
     if reader.word() == "(" and (columns := _only_names(reader)) is not None and reader.word() == "AS":
-        return CreateTableAsSyntax(table, if_not_exists, columns, *_as_query(reader))
+        return _create_table_as(reader, table, if_not_exists, columns)
     reader.reader.index = start
     if reader.word() in ("OF", "PARTITION"):
         raise reader.refuse("CREATE TABLE ... OF and partitions are")
@@ -64,29 +65,19 @@ def create_table(reader: DefinitionReader) -> DefinitionSyntax:
 
 
 def _create_table_as(
-    reader: DefinitionReader, if_not_exists: bool, columns: tuple[str, ...]
+    reader: DefinitionReader, table: TableName, if_not_exists: bool, columns: tuple[str, ...]
 ) -> CreateTableAsSyntax:
-    reader.reader.index = 0
-    while not reader.accept("TABLE"):
-        reader.reader.index += 1
-    reader.if_not_exists()
-    table = reader.table()
-    return CreateTableAsSyntax(table, if_not_exists, columns, *_as_query(reader))
-
-
-def _as_query(reader: DefinitionReader) -> tuple[tuple[object, ...], bool]:
     reader.expect("AS")
     tokens = list(reader.reader.rest())
-    with_data = True
     words = [token.text.upper() for token in tokens[-3:]]
-    if words[-2:] == ["WITH", "DATA"]:
-        del tokens[-2:]
-    elif words == ["WITH", "NO", "DATA"]:
+    with_data = words != ["WITH", "NO", "DATA"]
+    if not with_data:
         del tokens[-3:]
-        with_data = False
+    elif words[-2:] == ["WITH", "DATA"]:
+        del tokens[-2:]
     if not tokens:
         raise reader.error()
-    return tuple(tokens), with_data
+    return CreateTableAsSyntax(table, if_not_exists, columns, tuple(tokens), with_data, reader.text)
 
 
 def _only_names(reader: DefinitionReader) -> tuple[str, ...] | None:
@@ -324,7 +315,7 @@ def alter_table(reader: DefinitionReader) -> DefinitionSyntax:
     actions = [_alteration(reader)]
     while reader.accept(","):
         actions.append(_alteration(reader))
-    if len(actions) > 1 and any([isinstance(each, RenameColumn | RenameConstraint) for each in actions]):
+    if len(actions) > 1 and any(isinstance(each, RenameColumn | RenameConstraint) for each in actions):
         raise reader.error()
     return AlterTableSyntax(table, if_exists, tuple(actions))
 

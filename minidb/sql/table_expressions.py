@@ -17,9 +17,9 @@ from minidb.expr import logic
 from minidb.expr.cast import cast
 from minidb.expr.node import Column, Constant, Expr, Slot, transform, walk
 from minidb.plan.changes import TargetIndex
-from minidb.sql.bind_expression import bind_in_clause
+from minidb.sql.bind_expression import bind_expression, bind_in_clause
 from minidb.sql.bind_function import call
-from minidb.sql.binder import Binder, BoundQuery
+from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.define_syntax import Fragment
 from minidb.sql.names import position_of
 from minidb.sql.object_names import quoted
@@ -82,7 +82,7 @@ def bind_over_row(catalog: Catalog, table: Table, text: str | Fragment, what: st
     try:
         tree = parse_expression(source)
         _refuse_queries(tree, what)
-        binder = Binder(catalog, (), {}, _no_query)
+        binder = Binder(catalog, (), {}, _ALONE)
         row = tuple([binder.new_column(str(slot), type_) for slot, type_ in enumerate(table.slot_types)])
         scope = Scope()
         scope.add(
@@ -113,8 +113,13 @@ _CLAUSES = {
 }
 
 
-def _no_query(binder: Binder, tree: exp.Expression, scope: Scope | None) -> BoundQuery:
+def _no_query(
+    binder: Binder, tree: exp.Expression, scope: Scope | None, keep_unknown: bool = False
+) -> BoundQuery:
     raise NotSupportedError("cannot use subquery in a stored expression", position=position_of(tree))
+
+
+_ALONE = Parts(bind_expression, _no_query, _no_query)
 
 
 def _refuse_queries(tree: exp.Expression, what: str) -> None:
