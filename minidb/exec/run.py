@@ -1,10 +1,11 @@
-"""Running a resolved plan: the entry points that the session calls."""
+"""Running a resolved plan: the entry points that the session calls, `run_definition` among them."""
 
 from __future__ import annotations
 
 from minidb.exec.build import build, build_with
 from minidb.exec.change_rows import ChangeOperator
 from minidb.exec.context import ExecutionContext
+from minidb.exec.define import run_definition as run_definition
 from minidb.exec.operator import Operator, drain
 from minidb.plan.changes import Change
 from minidb.plan.nodes import Plan, With
