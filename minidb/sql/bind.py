@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Table
-from minidb.errors import OperationalError, ProgrammingError
+from minidb.errors import ProgrammingError
 from minidb.plan.definitions import Analyze, Copy, Definition, Explain, Utility, Vacuum
 from minidb.plan.nodes import Plan, Project
 from minidb.sql.bind_change import bind_change
@@ -29,6 +29,7 @@ from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
 from minidb.sql.parse import ParsedStatement, parse_tokens
+from minidb.sql.token_sequence import too_deep
 from minidb.sql.utility import AnalyzeStatement, ExplainStatement, TableName
 from minidb.value.sql_types import SqlType
 
@@ -55,9 +56,7 @@ def bind(
     try:
         return _bind(binder, statement)
     except RecursionError:
-        raise OperationalError(
-            "stack depth limit exceeded", sqlstate="54001", hint="The statement is nested too deeply."
-        ) from None
+        raise too_deep() from None
 
 
 def _bind(binder: Binder, statement: ParsedStatement) -> Bound:

@@ -87,6 +87,8 @@ def _add(scope: Scope, other: Scope, tree: exp.Expression) -> None:
 
 def _needs(left: Item, right: Item) -> dict[int, Column]:
     """What a join needs from further left: what its right side finds in its left side is settled."""
+    if not right.needs:
+        return left.needs
     there = {column.id for column in left.plan.columns}
     needs = dict(left.needs)
     needs.update({id_: column for id_, column in right.needs.items() if id_ not in there})
@@ -94,6 +96,8 @@ def _needs(left: Item, right: Item) -> dict[int, Column]:
 
 
 def _combine(kind: JoinKind, left: Item, right: Item, on: Expr | None) -> Plan:
+    if not right.needs:
+        return Join(kind, left.plan, right.plan, on)
     there = {column.id for column in left.plan.columns}
     bindings = tuple([column for id_, column in right.needs.items() if id_ in there])
     if bindings:

@@ -81,8 +81,9 @@ class Scope:
 
     def join(self, other: Scope) -> None:
         """The relations of `other` beside those here; 42712 if both have one of the same name."""
+        names = {relation.name for relation in self.relations}
         for relation in other.relations:
-            if self.relation(relation.name) is not None:
+            if relation.name in names:
                 raise ProgrammingError(
                     f'table name "{relation.name}" specified more than once', sqlstate="42712"
                 )

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from minidb.errors import SyntaxError_
+from minidb.errors import OperationalError, SyntaxError_
 
 _CLAUSES: Final = frozenset(
     {
@@ -51,6 +51,18 @@ _OPEN: Final = frozenset(
 _STARTS: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.SELECT, TokenType.COMMA})
 
 
+_DEEPER: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE})
+_SHALLOWER: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END})
+MOST_NESTED: Final = 500  # sqlglot's compiled parser would run out of the machine's stack
+
+
+def too_deep() -> OperationalError:
+    """54001: nested more deeply than the parser and the binder can follow."""
+    return OperationalError(
+        "stack depth limit exceeded", sqlstate="54001", hint="The statement is nested too deeply."
+    )
+
+
 def near(text: str, token: Token | None) -> SyntaxError_:
     """PostgreSQL's syntax error for an unexpected token (None: the end)."""
     if token is None:
@@ -65,8 +77,15 @@ def check_sequence(text: str, tokens: list[Token]) -> None:
     """Fail at the first token of a statement that cannot stand after the one before it."""
     previous: Token | None = None
     before: Token | None = None
+    depth = 0
     for token in tokens:
         kind = token.token_type
+        if kind in _DEEPER:
+            depth += 1
+            if depth > MOST_NESTED:
+                raise too_deep()
+        elif kind in _SHALLOWER:
+            depth -= 1
         if previous is not None:
             if previous.token_type in _OPEN and kind in _ENDS:
                 raise near(text, token)
