@@ -163,13 +163,25 @@ def _set_operation(
     while isinstance(node, exp.SetOperation) and (not chain or not _has_modifiers(node)):
         chain.append(node)
         node = node.this
+    _refuse_locks(node)
     result = _query(binder, node, outer, True, Modifiers())
     while chain:
         operation = chain.pop()
+        _refuse_locks(operation.expression)
         right = _query(binder, operation.expression, outer, True, Modifiers())
         keep = keep_unknown or bool(chain)
         result = _combine(binder, operation, result, right, keep)
     return result
+
+
+def _refuse_locks(tree: exp.Expression) -> None:
+    """In the tree FOR UPDATE belongs to the last SELECT, by the grammar to the whole."""
+    if isinstance(tree, exp.Select) and tree.args.get("locks"):
+        raise ProgrammingError(
+            "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT",
+            sqlstate="0A000",
+            position=position_of(tree),
+        )
 
 
 _KINDS: Final[dict[str, Literal["union", "intersect", "except"]]] = {

@@ -281,7 +281,7 @@ def _series(arguments: list[Expr], tree: exp.Expression) -> tuple[list[Expr], Sq
     if kinds & {Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.DATE}:
         if len(arguments) != 3:
             raise _no_such_series(arguments, tree)
-        zoned = Kind.TIMESTAMPTZ in kinds or kinds == {Kind.DATE}
+        zoned = Kind.TIMESTAMPTZ in kinds or Kind.TIMESTAMP not in kinds
         result = SqlType(Kind.TIMESTAMPTZ) if zoned else TIMESTAMP
         start, stop = [cast(argument, result, "implicit") for argument in arguments[:2]]
         return [start, stop, cast(arguments[2], INTERVAL, "implicit")], result

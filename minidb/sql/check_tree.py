@@ -99,6 +99,8 @@ def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
             _check_between(node, text, tokens)
         elif isinstance(node, exp.Fetch):
             fetches = True
+        elif isinstance(node, exp.StrPosition):
+            _check_position(text, tokens)
     if offsets:
         _check_offsets(offsets, text, tokens)
     if fetches:
@@ -160,6 +162,20 @@ def _check_between(node: exp.Between, text: str, tokens: list[Token]) -> None:
             return
         elif depth <= 0 and token.token_type is TokenType.BETWEEN:
             raise near(text, tokens[index] if index < len(tokens) else None)
+
+
+def _check_position(text: str, tokens: list[Token]) -> None:
+    """POSITION(a IN b): with a comma sqlglot takes it for another dialect's."""
+    for index, token in enumerate(tokens):
+        if token.text.lower() != "position" or token.token_type is TokenType.IDENTIFIER:
+            continue
+        depth = 0
+        for inner in tokens[index + 1 :]:
+            if depth == 1 and inner.token_type is TokenType.COMMA:
+                raise near(text, inner)
+            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(inner.token_type, 0)
+            if depth <= 0:
+                break
 
 
 def _check_fetch(text: str, tokens: list[Token]) -> None:

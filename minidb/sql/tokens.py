@@ -248,24 +248,20 @@ class _Adapter:
                 raise near(self.text, following)
             if word == "interval" and self.interval(token, following):
                 return
-            if (
-                following.token_type is TokenType.L_PAREN
-                and word in _KNOWN_CALLS
-                and word not in SPECIAL_CALLS
-                and not self.is_syntax(word)
-            ):
+            if word in _KNOWN_CALLS and word not in SPECIAL_CALLS and self.is_called(word):
                 self.output.append(_token(TokenType.VAR, MARK + written, token))
                 return
         self.output.append(token if kind is token.token_type else _token(kind, token.text, token))
 
-    def is_syntax(self, word: str) -> bool:
-        """Whether the word stands where a table's name does, INSERT INTO t (...), or is FILTER (...)."""
-        if not self.output:
+    def is_called(self, word: str) -> bool:
+        """Whether a parenthesis follows, but neither INSERT INTO t (...) nor FILTER (...) is meant."""
+        following = self.next()
+        if following is None or following.token_type is not TokenType.L_PAREN or not self.output:
             return False
         before = self.output[-1].text.upper()
         if word == "filter":
-            return before == ")"
-        return before in ("INTO", "TABLE", "EXISTS", "REFERENCES", "VIEW", "WITH", "AS")
+            return before != ")"
+        return before not in ("INTO", "TABLE", "EXISTS", "REFERENCES", "VIEW", "WITH", "AS")
 
     def interval(self, token: Token, following: Token) -> bool:
         """INTERVAL [(p)] 'text' [fields] -> interval$literal('text', 'fields', 'p')."""
@@ -354,6 +350,9 @@ class _Adapter:
                     f'trailing junk after numeric literal at or near "{written}"', position=token.start + 1
                 )
             raise NotSupportedError("type bit is not supported", position=token.start + 1)
+        elif kind is TokenType.IDENTIFIER and token.text in _KNOWN_CALLS and self.is_called(token.text):
+            self.output.append(_token(kind, MARK + token.text, token))
+            return
         elif kind is TokenType.IDENTIFIER and token.text == "":
             raise SyntaxError_('zero-length delimited identifier at or near """"', position=token.start + 1)
         self.output.append(token)

@@ -78,6 +78,7 @@ def test_functions_keep_their_names_and_arguments() -> None:
         ("select (from t)", 'syntax error at or near "from"', 9),
         ("select {{ a }} from t", 'syntax error at or near "{"', 8),
         ("select a ?? 1 from t", 'syntax error at or near "??"', 10),
+        ("select position('a', 'b')", 'syntax error at or near ","', 20),
         ("values", "syntax error at end of input", 7),
         ("select 1 limit 1, 2", 'syntax error at or near ","', 17),
         ("select 1 from t join u", "syntax error at end of input", 23),
