@@ -109,10 +109,14 @@ _index_keys: dict[int, IndexKeys] = {}
 _LIMIT = 5_000
 
 
+def integer_packer(prefix: bytes) -> tuple[Callable[[bytes, int], bytes], bytes]:
+    """`pack` and `start` such that `pack(start, value)` is the key of one integer that is not negative."""
+    return Struct(f">{len(prefix) + 1}sq").pack, prefix + bytes((INTEGER_CODE,))
+
+
 def _of_integer(prefix: bytes, slot: int, key_of: Callable[[tuple[Value, ...]], bytes]) -> RowKey:
     """One integer column: by far the most frequent primary key."""
-    pack = Struct(f">{len(prefix) + 1}sq").pack
-    start = prefix + bytes((INTEGER_CODE,))
+    pack, start = integer_packer(prefix)
 
     def row_key(row: Row) -> bytes:
         value = row[slot]

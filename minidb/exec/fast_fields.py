@@ -87,10 +87,11 @@ def parameter_index(expression: Expr, type_: SqlType) -> int | None:
 
 def accept(field: Field, value: Value) -> Value:
     """The value to be stored, or NotImplemented."""
-    if type(value) is field.python_type:
+    kind: Any = type(value)
+    if kind is field.python_type:
         if field.low is not None:
             return value if field.low <= value <= field.high else NotImplemented
-        if type(value) is str and "\0" in value:
+        if kind is str and "\0" in value:
             return NotImplemented
         return value if field.fit is None else field.fit(value)
     if value is None and field.nullable:
@@ -101,3 +102,22 @@ def accept(field: Field, value: Value) -> Value:
 def parameter_count(fields: list[Field]) -> int:
     """How many parameters a statement has whose only ones are in these fields."""
     return max([field.index for field in fields if field.index is not None], default=-1) + 1
+
+
+# What a loop over given values unpacks: slot, parameter, type and bounds, and the rest behind them.
+GivenField = tuple[int, int, type, Any, int, Field]
+
+
+def given_field(field: Field) -> GivenField:
+    """A parameter's field as a tuple, for the loops in which an attribute would cost."""
+    assert field.index is not None
+    return (field.slot, field.index, field.python_type, field.low, field.high, field)
+
+
+def all_accepted(fields: list[Field], parameters: Any) -> bool:
+    """Whether all these parameters come as the values they stand for."""
+    for field in fields:
+        assert field.index is not None
+        if accept(field, parameters[field.index]) is NotImplemented:
+            return False
+    return True

@@ -66,23 +66,23 @@ class ForeignKey:
 
     def missing_parent(self, values: Values) -> IntegrityError:
         """23503 on the child's side."""
-        return IntegrityError(
-            f'insert or update on table "{self.child.name}" violates foreign key constraint "{self.schema.name}"',
-            sqlstate="23503",
-            detail=f"Key {slots_text(self.child, self.schema.slots, values)} "
-            f'is not present in table "{self.parent.name}".',
-            table=self.child.name,
-            constraint=self.schema.name,
+        return self._refused(
+            f"Key {slots_text(self.child, self.schema.slots, values)} "
+            f'is not present in table "{self.parent.name}".'
         )
 
     def mixed_nulls(self) -> IntegrityError:
         """23503: MATCH FULL."""
+        return self._refused("MATCH FULL does not allow mixing of null and nonnull key values.")
+
+    def _refused(self, detail: str) -> IntegrityError:
+        child, name = self.child.name, self.schema.name
         return IntegrityError(
-            f'insert or update on table "{self.child.name}" violates foreign key constraint "{self.schema.name}"',
+            f'insert or update on table "{child}" violates foreign key constraint "{name}"',
             sqlstate="23503",
-            detail="MATCH FULL does not allow mixing of null and nonnull key values.",
-            table=self.child.name,
-            constraint=self.schema.name,
+            detail=detail,
+            table=child,
+            constraint=name,
         )
 
     def still_referenced(self, values: Values) -> IntegrityError:
@@ -185,7 +185,7 @@ class ForeignKeyQueue:
 
     def _refer(self, foreign_key: ForeignKey, values: Values) -> None:
         if None in values:
-            if foreign_key.schema.match_full and any([value is not None for value in values]):
+            if foreign_key.schema.match_full and any(value is not None for value in values):
                 raise foreign_key.mixed_nulls()
             return
         if not self.is_present(foreign_key, foreign_key.as_parent(values)):

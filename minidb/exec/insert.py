@@ -104,7 +104,7 @@ class ConflictWriter:
             entry = index.unique_key(row)
             if entry is not None:
                 transaction.lock(entry, NO_KEY_UPDATE)
-                row_key = transaction.get_latest(entry)
+                row_key: bytes | None = transaction.get_latest(entry)
                 if row_key is not None:
                     self._check_visible(entry)
                     return writer.keys.prefix + row_key

@@ -1,8 +1,9 @@
 """The statements that change rows: INSERT, UPDATE, DELETE, with all that they must check, already bound.
 
 The binder collects what the changed table (and, through foreign keys, other tables) needs: checks, index
-keys, defaults. Expressions that the table stores (of `Target` and `TargetIndex`) are bound in their final form
-over the stored row, `Slot(i)` being slot i; those of the statement refer to columns, such as `Target.row`.
+keys, defaults. Expressions that the table stores (of `Target` and `TargetIndex`) are bound in their final
+form over the stored row, `Slot(i)` being slot i; those of the statement refer to columns, such as those of
+`Target.row`.
 """
 
 from __future__ import annotations

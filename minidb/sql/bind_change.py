@@ -248,7 +248,7 @@ def _from_query(
         plan = binder.query(tree, outer).plan
     given: tuple[Expr, ...] = plan.columns
     if isinstance(plan, Project):  # its expressions are cast where they stand: a literal still has no type
-        plan, given = plan.source, plan.expressions
+        given, plan = plan.expressions, plan.source
     columns = {column.slot: column for column in table.columns}
     row = list(_defaults(binder, table))
     for slot, value in zip(_fitting(slots, len(given), explicit, tree), given, strict=True):
@@ -265,9 +265,7 @@ def _from_query(
 
 def _scan(binder: Binder, table: Table, called: str) -> tuple[Scan, tuple[Column, ...], Column]:
     """The table with all its slots and storage keys."""
-    row = tuple(
-        [binder.new_column(column.name, column.type, called) for column in _row_columns(binder, table)]
-    )
+    row = _row_columns(binder, table, called)
     key = binder.new_column("key", SqlType(Kind.BYTEA), called)
     return Scan(table, called, (*row, key), tuple(range(len(row))), key=key), row, key
 

@@ -203,10 +203,10 @@ def create_index(binder: Binder, syntax: CreateIndexSyntax) -> Definition:
     names: list[str] = []
     draft = TableDraft(catalog, table)
     for key in syntax.keys:
-        expression, schema, name = _index_key(draft, key)
+        expression, schema, called = _index_key(draft, key)
         bound.append(expression)
         keys.append(schema)
-        names.append(_unused(name, names))
+        names.append(_unused(called, names))
     predicate = None if syntax.where is None else bind_predicate(catalog, table, syntax.where)
     name = syntax.name
     if name is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 from minidb.sql.utility import TableName, UnboundUtility
 from minidb.value.sql_types import SqlType

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import Error, NotSupportedError, SyntaxError_
 from minidb.sql.define_syntax import Fragment, SequenceOptions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 from minidb.errors import NotSupportedError
 from minidb.sql.define_syntax import (
