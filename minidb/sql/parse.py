@@ -106,7 +106,7 @@ def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, .
         tree = parse_definition(text, tokens)
     elif first in _QUERIES or first in _CHANGES:
         tokens, overriding = without_overriding(tokens)
-        found = parse_tree(text, tokens)
+        found = _tree(text, tokens)
         if overriding is not None:
             if not isinstance(found, exp.Insert):
                 raise SyntaxError_('syntax error at or near "OVERRIDING"')
@@ -122,6 +122,13 @@ def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, .
 
 
 def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:
+    """sqlglot's tree of the query inside a definition, whose tokens may be split into single words."""
+    first, last = tokens[0].start, tokens[-1].end
+    whole = [token for statement in statements(text) for token in statement.tokens]
+    return _tree(text, [token for token in whole if first <= token.start <= last])
+
+
+def _tree(text: str, tokens: list[Token]) -> exp.Expression:
     """sqlglot's tree of these tokens, checked."""
     check_sequence(text, tokens)
     tree = _sqlglot(text, tokens)
