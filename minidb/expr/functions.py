@@ -13,6 +13,8 @@ from minidb.expr import (
     functions_any,
     functions_datetime,
     functions_encoding,
+    functions_format,
+    functions_json,
     functions_numeric,
     functions_regexp,
     functions_string,
@@ -37,6 +39,8 @@ def _by_name() -> dict[str, list[Overload]]:
         functions_regexp.FUNCTIONS,
         functions_encoding.FUNCTIONS,
         functions_numeric.FUNCTIONS,
+        functions_json.FUNCTIONS,
+        functions_format.FUNCTIONS,
         functions_datetime.FUNCTIONS,
         functions_system.FUNCTIONS,
     ):

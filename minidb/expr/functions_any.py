@@ -14,6 +14,7 @@ from minidb.errors import DataError, ProgrammingError
 from minidb.expr.calls import call
 from minidb.expr.cast import cast, session_time, settled
 from minidb.expr.functions_encoding import quote_ident, quote_literal
+from minidb.expr.functions_json import path_builder
 from minidb.expr.json_values import json_writer, quoted
 from minidb.expr.node import Constant, EvaluationContext, Expr
 from minidb.value.json_text import parse_jsonb
@@ -223,6 +224,10 @@ BUILDERS: Final[dict[str, Builder]] = {
     "pg_typeof": pg_typeof,
     "to_json": _to_json("to_json", JSON),
     "to_jsonb": _to_json("to_jsonb", JSONB),
+    "json_extract_path": path_builder("json_extract_path", Kind.JSON, as_string=False),
+    "json_extract_path_text": path_builder("json_extract_path_text", Kind.JSON, as_string=True),
+    "jsonb_extract_path": path_builder("jsonb_extract_path", Kind.JSONB, as_string=False),
+    "jsonb_extract_path_text": path_builder("jsonb_extract_path_text", Kind.JSONB, as_string=True),
     "json_build_object": _json_build("json_build_object", JSON, is_object=True),
     "jsonb_build_object": _json_build("jsonb_build_object", JSONB, is_object=True),
     "json_build_array": _json_build("json_build_array", JSON, is_object=False),

@@ -101,10 +101,6 @@ def concatenate(left: str, right: str) -> str:
     first, second = load_exactly(left), load_exactly(right)
     if isinstance(first, dict) and isinstance(second, dict):
         return dump_jsonb({**first, **second})
-    if isinstance(first, dict) and not isinstance(second, list):
-        raise DataError("invalid concatenation of jsonb objects", sqlstate="22023")
-    if isinstance(second, dict) and not isinstance(first, list):
-        raise DataError("invalid concatenation of jsonb objects", sqlstate="22023")
     return dump_jsonb(
         (first if isinstance(first, list) else [first]) + (second if isinstance(second, list) else [second])
     )
