@@ -267,6 +267,7 @@ class GroupTable:
     def _add_values(self, numbers: list[int], values: list[list[list[Any]]]) -> None:
         """`values[input][i]` are the counting values of the group `numbers[i]`."""
         for call, states in zip(self._calls, self._states, strict=True):
+            self._context.check_cancel()
             call.add_groups(states, numbers, values[call.input])
 
     def _keys(self, rows: list[Row]) -> tuple[list[Any], list[Any]]:
