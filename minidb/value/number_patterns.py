@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from minidb.errors import DataError, NotSupportedError, SyntaxError_
 from minidb.value.cast import cast_function
 from minidb.value.numeric import WIDE, format_numeric, multiply, round_numeric
-from minidb.value.sql_types import DOUBLE, INTEGER, NUMERIC
+from minidb.value.sql_types import INTEGER, NUMERIC
 
 _PIECE: Final = re.compile(
     r"(?P<keyword>FM|EEEE|MI|PL|PR|RN|SG|SP|TH|[90.,BDGLSV])|"
@@ -127,7 +127,6 @@ def _check_piece(keyword: str, seen: set[str]) -> None:
 
 
 _numeric_to_integer = cast_function(NUMERIC, INTEGER, True)
-_double_to_integer = cast_function(DOUBLE, INTEGER, True)
 
 
 # --- to_char ------------------------------------------------------------------------------------------
@@ -150,7 +149,7 @@ def to_char_float(value: float, text: str, digits: int = _DOUBLE_DIGITS) -> str:
     """to_char(double precision, template); of a real with 6 `digits`."""
     template = template_of(text)
     if "RN" in template.keywords:
-        return _roman_text(template, _double_to_integer(value))
+        return _roman_text(template, round(value) if abs(value) < 1e9 else 0)
     if "EEEE" in template.keywords:
         if value - value != 0:
             return _not_a_number(template)
