@@ -152,8 +152,10 @@ EMPTY = Catalog((), 0)
 
 def load(transaction: Transaction) -> Catalog:
     """The catalog as the transaction sees it. Its version is unique if the transaction itself changed it."""
-    version = next(_uncommitted_versions) if transaction.catalog_changed else transaction.snapshot.commit_id
-    return _assemble(transaction.batches(_START, _STOP), version)
+    if not transaction.catalog_changed:
+        return _assemble(transaction.batches(_START, _STOP), transaction.snapshot.commit_id)
+    transaction.next_command()  # the statement that changed it has written it just now
+    return _assemble(transaction.batches(_START, _STOP), next(_uncommitted_versions))
 
 
 def load_committing(transaction: Transaction, commit_id: int) -> Catalog:
