@@ -83,8 +83,8 @@ def complete(path: str) -> None:
     """Declare the database created."""
     temporary = os.path.join(path, _FORMAT_TEMPORARY)
     try:
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write(f"{_FORMAT_TEXT}{FORMAT}\n")
+        with open(temporary, "wb") as file:
+            file.write(f"{_FORMAT_TEXT}{FORMAT}\n".encode())
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, os.path.join(path, FORMAT_NAME))
@@ -95,8 +95,8 @@ def complete(path: str) -> None:
 
 def _check_format(path: str) -> None:
     try:
-        with open(os.path.join(path, FORMAT_NAME), encoding="ascii", errors="replace") as file:
-            text = file.read(100)
+        with open(os.path.join(path, FORMAT_NAME), "rb") as file:
+            text = file.read(100).decode("utf-8", "replace")
     except OSError as error:
         raise file_error("could not open database", path, error) from None
     number = text.removeprefix(_FORMAT_TEXT).strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
+from typing import Never, Protocol
 
 from minidb.errors import OperationalError
 
@@ -30,7 +30,7 @@ def register(store: Forkable) -> None:
     _open.add(store)
 
 
-def refuse(*arguments: object) -> OperationalError:
+def refuse(*arguments: object) -> Never:
     """Raises: stands in for whatever a fork child must not call."""
     raise OperationalError(
         "the database was opened before this process was forked, and cannot be used in it",

@@ -21,19 +21,22 @@ import lmdb
 
 from minidb.storage.files import remove
 from minidb.storage.lmdb_errors import translated
-from minidb.storage.lmdb_store import MAP_SIZE
+from minidb.storage.lmdb_store import MAP_SIZE, allocate_lock_file
 from minidb.storage.scan import Entry, Item, Run, from_start, from_stop
 
 JOURNAL_PREFIX: Final = b"\xff\xff\xff\xff"  # above every storage id
 VERSION: Final = struct.Struct(">QBI")  # position, flag, length
 PREFIX: Final = "huge."
 _DATA: Final = VERSION.size
+_READERS: Final = 100  # scans of its own writes that a transaction may have open
 
 _read_version = VERSION.unpack_from
 
 
 def open_layer_file(path: str, *, read_only: bool) -> lmdb.Environment:
     """A layer's file; written without syncs, until the transaction that writes it commits."""
+    if not read_only:
+        allocate_lock_file(path, _READERS)
     try:
         return lmdb.Environment(
             path,
@@ -46,6 +49,7 @@ def open_layer_file(path: str, *, read_only: bool) -> lmdb.Environment:
             meminit=False,
             max_dbs=0,
             lock=not read_only,
+            max_readers=_READERS,
             lib_version=0,
         )
     except lmdb.Error as error:

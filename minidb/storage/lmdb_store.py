@@ -6,7 +6,8 @@ LMDB is fast and never wrong as long as some of its hazards are avoided, all of 
 - `lib_version` is pinned, since the wheel carries two libraries with incompatible formats;
 - neither `writemap` (SIGBUS on a full disk) nor, for lasting files, `sync=False` (corruption on power loss);
 - the file's size is compared with its last page at open: reading a truncated file is SIGBUS;
-- nobody opens LMDB's files by other means: closing such a handle would drop LMDB's locks;
+- its lock file, a sparse memory map too, has its blocks allocated: touching it on a full disk is SIGBUS;
+- nobody opens LMDB's files by other means while they are open: closing such a handle would drop LMDB's locks;
 - a write transaction begins and ends within one call, in one thread.
 """
 
@@ -20,7 +21,7 @@ import lmdb
 import msgspec
 
 from minidb.errors import DataCorrupted
-from minidb.storage.files import file_error
+from minidb.storage.files import file_error, reserve
 from minidb.storage.key_codec import storage_prefix
 from minidb.storage.lmdb_errors import translated
 
@@ -28,7 +29,8 @@ MAP_SIZE: Final = 1 << 40
 FILE_NAME: Final = "checkpoint"
 LOCK_NAME: Final = "checkpoint-lock"
 POSITION_KEY: Final = storage_prefix(2) + b"position"
-_DELETE_SLICE: Final = 1000
+_LOCK_SLOT: Final = 64  # bytes, for each reader
+_LOCK_HEADER_SLOTS: Final = 16  # more than the header takes
 
 
 class LogPosition(msgspec.Struct, frozen=True, array_like=True):
@@ -46,6 +48,8 @@ class CheckpointTree:
         self, directory: str, *, read_only: bool = False, temporary: bool = False, max_readers: int = 2048
     ) -> None:
         self.path = os.path.join(directory, FILE_NAME)
+        if not read_only:
+            allocate_lock_file(self.path, max_readers)
         try:
             self.environment = lmdb.Environment(
                 self.path,
@@ -129,6 +133,20 @@ class CheckpointTree:
     def close(self) -> None:
         """Close the file. Read transactions still referenced are ended; using them raises."""
         self.environment.close()
+
+
+def allocate_lock_file(path: str, max_readers: int) -> None:
+    """Have disk blocks for all of the lock file of an environment that is about to be opened."""
+    lock = f"{path}-lock"
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            reserve(descriptor, 0, max(size, (max_readers + _LOCK_HEADER_SLOTS) * _LOCK_SLOT))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise file_error("could not create lock file", lock, error) from None
 
 
 def put_all(transaction: lmdb.Transaction[bytes], items: Iterable[tuple[bytes, bytes]]) -> None:

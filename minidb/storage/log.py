@@ -208,6 +208,7 @@ class CommitLog:
                 sync_directory(self.directory)
             except BaseException:
                 os.close(descriptor)
+                remove(spare)  # a full disk should not be the fuller for it
                 raise
         except OSError as error:
             raise file_error("could not create log file", path, error) from None

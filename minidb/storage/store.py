@@ -462,11 +462,15 @@ class Store:
                     view.forbid(_raise_closed)
                 self._parts.close()
 
+    def __del__(self) -> None:
+        if self._refuse is not _refuse_closed:  # forgotten: its log is complete, the next open replays it
+            self._parts.close()
+
     def after_fork(self) -> None:
         """In a fork child: refuse everything, and let go of the owner file."""
         self._checkpoint_mutex = threading.Lock()  # whoever held these is not in this process
         self.commit_mutex = threading.RLock()
-        self._group = GroupCommit(self._flush, 0)
+        self._group = GroupCommit(fork.refuse, 0)
         self._background = Background(self)
         self._refuse = fork.refuse
         for view in list(self._views):
