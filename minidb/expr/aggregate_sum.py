@@ -89,7 +89,7 @@ def add_floats(values: list[Value], start: float) -> float:
 
 
 class FloatSum(AggregateFunction):
-    """sum(real), rounded once at the end, and sum(double precision)."""
+    """sum(real), which PostgreSQL adds up in single precision, and sum(double precision)."""
 
     __slots__ = ("name", "type")
 
@@ -104,13 +104,20 @@ class FloatSum(AggregateFunction):
         return self.add_batch(state, [value])
 
     def add_batch(self, state: Any, values: list[Value]) -> Any:
-        return add_floats(values, 0.0 if state is None else state) if values else state
+        if not values:
+            return state
+        if self.type.kind is Kind.DOUBLE:
+            return add_floats(values, 0.0 if state is None else state)
+        total = 0.0 if state is None else state
+        for value in values:
+            total = to_single(total + value)
+        return total
 
     def merge(self, state: Any, other: Any) -> Any:
         return state if other is None else self.add_batch(state, [other])
 
     def finish(self, state: Any) -> Value:
-        return to_single(state) if state is not None and self.type.kind is Kind.REAL else state
+        return state
 
 
 class Average(AggregateFunction):
