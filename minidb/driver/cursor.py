@@ -123,8 +123,8 @@ class Cursor:
         position = self._position
         rows = self._rows
         if position >= len(rows):
-            if self._columns is None or self._result is None:
-                self._check_result()
+            self._check_result()
+            if self._result is None:
                 return None
             rows = self._rows = self._result.next_batch()
             position = 0

@@ -1,6 +1,7 @@
 """Folding one expression: what `rules/fold_constants.py` does to each node once its operands are folded.
 
-A constant NULL decides a comparison; true and false decide AND and OR or vanish from them.
+A constant NULL decides a comparison, an operator and most functions, whatever their other operands would do
+(PostgreSQL too spares `1 / 0 * NULL` its division); true and false decide AND and OR or vanish from them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import datetime
 from typing import Final
 
 from minidb.errors import Error
-from minidb.expr.calls import Call
+from minidb.expr.arithmetic import FloatArithmetic, IntegerArithmetic
+from minidb.expr.calls import Call, CallOne, CallTwo
 from minidb.expr.compare import Comparison
 from minidb.expr.logic import And, Not, Or
 from minidb.expr.node import Constant, EvaluationContext, Expr
@@ -19,6 +21,8 @@ from minidb.value.sql_types import BOOLEAN
 
 # Immutable expressions look at nothing in it.
 _CONTEXT: Final = EvaluationContext([], {}, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
+# The nodes that are NULL as soon as one operand is.
+_STRICT: Final = (Comparison, IntegerArithmetic, FloatArithmetic, CallOne, CallTwo)
 _UNKNOWN: Final = Constant(None, BOOLEAN)
 
 
@@ -48,10 +52,10 @@ def simplify(expression: Expr) -> Expr:
             break
     if constant:
         return _evaluated(expression)
-    if isinstance(expression, Comparison):
+    if isinstance(expression, _STRICT):
         for operand in operands:
             if type(operand) is Constant and operand.value is None and not contains_volatile(expression):
-                return _UNKNOWN
+                return Constant(None, expression.type)
     if isinstance(expression, Not) and isinstance(expression.operand, Not):
         return expression.operand.operand
     return expression

@@ -31,7 +31,7 @@ class Result:
     convert  internal values to Python's for the driver, or None if they are the same
     """
 
-    __slots__ = ("_buffer", "_error", "_source", "columns", "convert", "rowcount", "tag")
+    __slots__ = ("_buffer", "_error", "_failed", "_source", "columns", "convert", "rowcount", "tag")
 
     def __init__(
         self,
@@ -49,6 +49,12 @@ class Result:
         self._buffer: list[Row] = rows or []
         self._source = source
         self._error: str | None = None
+        self._failed: Callable[[], None] | None = None
+
+    def begin(self, failed: Callable[[], None] | None) -> None:
+        """Compute the first rows, so that what fails at once fails here; `failed` is told of later errors."""
+        self._buffer = self.next_batch()
+        self._failed = failed
 
     @property
     def streaming(self) -> bool:
@@ -68,6 +74,8 @@ class Result:
             rows = self._source.next_batch()
         except BaseException:
             self.close()
+            if self._failed is not None:
+                self._failed()
             raise
         if not rows:
             self.close()

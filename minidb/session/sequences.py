@@ -18,7 +18,7 @@ class Sequences:
         self._last: int | None = None  # the id of the sequence used last
 
     def value(self, catalog: Catalog, operation: str, name: str, argument: int | None) -> int:
-        """Carry out an operation; `setval uncalled` is setval(..., false)."""
+        """Carry out an operation; `setval_uncalled` is setval(..., false)."""
         if operation == "lastval":
             if self._last is None or self._last not in self._values:
                 raise InternalError("lastval is not yet defined in this session", sqlstate="55000")
@@ -38,7 +38,7 @@ class Sequences:
             assert argument is not None
             counter.set(argument, operation == "setval")
             value = argument
-        if operation != "setval uncalled":
+        if operation != "setval_uncalled":
             self._values[sequence.id] = value
             self._last = sequence.id
         return value
@@ -51,15 +51,14 @@ class Sequences:
             sequence.minimum,
             sequence.maximum,
             sequence.cycle,
+            sequence.name,
         )
 
 
 def _find(catalog: Catalog, name: str) -> Sequence:
-    wanted = name.removeprefix("public.")
-    wanted = wanted[1:-1].replace('""', '"') if wanted[:1] == '"' else wanted.lower()
-    found = catalog.sequence(wanted)
+    found = catalog.sequence(name)
     if found is None:
-        if catalog.relation(wanted) is not None:
-            raise ProgrammingError(f'"{wanted}" is not a sequence', sqlstate="42809")
-        raise ProgrammingError(f'relation "{wanted}" does not exist', sqlstate="42P01")
+        if catalog.relation(name) is not None:
+            raise ProgrammingError(f'"{name}" is not a sequence', sqlstate="42809")
+        raise ProgrammingError(f'relation "{name}" does not exist', sqlstate="42P01")
     return found

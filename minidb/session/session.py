@@ -200,6 +200,11 @@ class Session(SessionState):
         context = self._context(self.transaction, self.catalog, [])
         return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
 
+    def sequence_value(self, operation: str, name: str, value: int | None) -> int:
+        """nextval, currval, lastval, setval, setval_uncalled: what the executor's expressions call."""
+        catalog = self.database.catalog if self.transaction is None else self.catalog
+        return self.sequences.value(catalog, operation, name, value)
+
     # --- preparing --------------------------------------------------------------------------------
 
     def _prepare(self, text: str, parameters: Parameters) -> Prepared:
@@ -279,7 +284,9 @@ class Session(SessionState):
             reader = self.database.store.durable
             if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
                 context = self._context(reader, prepared.catalog, values)
-                return self._stream(prepared, statement, context)
+                result = self._stream(prepared, statement, context)
+                result.begin(None)
+                return result
         self.begin()
         transaction = self.transaction
         assert transaction is not None
@@ -341,7 +348,8 @@ class Session(SessionState):
         # What the stream reads is fixed now, whatever later statements write before it is fetched.
         context = self._context(transaction.reader(), catalog, values)
         result = self._stream(prepared, statement, context)
-        if transaction.changed():
+        result.begin(partial(self._fail, transaction, None))
+        if transaction.changed() and result.streaming:
             self._open_results = [open_ for open_ in self._open_results if open_.streaming]
             self._open_results.append(result)
         return result
@@ -359,7 +367,7 @@ class Session(SessionState):
             self.settings,
             now,
             self.interruption,
-            partial(self.sequences.value, catalog),
+            self,
         )
 
     @contextmanager

@@ -264,6 +264,7 @@ class SessionState:
         transaction = self.transaction
         self._private.clear()
         if transaction is not None:
+            transaction.next_command()
             self.catalog = (
                 catalogs.load(transaction) if transaction.catalog_changed else self._catalog_of(transaction)
             )

@@ -6,8 +6,8 @@
     skipif <database> / onlyif <database>   apply to the record that follows
     halt                                    ends the file
 
-Types: T text, I integer, R real (printed with three decimals). Sort: nosort, rowsort, valuesort. An empty
-text prints as `(empty)`, NULL as `NULL`, unprintable characters as `@`. Results that share a label
+Types: T text, I integer, R real (printed with three decimals). Sort: nosort, rowsort, valuesort. A text
+under I or R is converted as SQLite does it. An empty text prints as `(empty)`, NULL as `NULL`, unprintable characters as `@`. Results that share a label
 must be equal. The format is described at https://sqlite.org/sqllogictest/doc/trunk/about.wiki.
 """
 
@@ -25,6 +25,7 @@ from typing import Any
 import minidb
 
 DATABASE_NAME = "postgresql"  # what minidb answers to in skipif and onlyif
+NUMBER_PREFIX = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 HASH_LINE = re.compile(r"^(\d+) values hashing to ([0-9a-f]{32})$")
 
 
@@ -129,6 +130,11 @@ def format_value(value: Any, type_code: str) -> str:
         return str(int(value))
     if type_code == "R" and isinstance(value, int | float | decimal.Decimal):
         return f"{value:.3f}"
+    if type_code != "T" and isinstance(value, str):
+        # As SQLite converts: the number that the text begins with, or 0.
+        number = NUMBER_PREFIX.match(value)
+        digits = float(number[0]) if number is not None else 0.0
+        return str(int(digits)) if type_code == "I" else f"{digits:.3f}"
     if isinstance(value, bool):
         text = "1" if value else "0"
     elif isinstance(value, bytes):
