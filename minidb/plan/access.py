@@ -34,7 +34,7 @@ from minidb.plan.estimate import Estimator
 from minidb.plan.fold import fold_expression
 from minidb.plan.nodes import Access, FullScan, KeyLookup, KeyRange, Scan
 from minidb.plan.predicates import split
-from minidb.plan.traverse import column_ids, contains_volatile, substitute
+from minidb.plan.traverse import column_ids, contains_subquery, contains_volatile, substitute
 from minidb.value.sql_types import INTEGER_KINDS, Kind, SqlType
 
 # Costs, in units of reading one row of a scan.
@@ -301,7 +301,7 @@ class Terms:
             if not isinstance(slot, Slot):
                 return False
             key = slot.index
-        elif self._with_expressions and not self._is_known(side):
+        elif self._with_expressions and not self._is_known(side) and not contains_subquery(side):
             key = _expression(substitute(side, self._slots))
         else:
             return False

@@ -203,14 +203,15 @@ class Estimator:
         if not conjuncts:
             return 1.0
         product = 1.0
-        ranged: set[Expr] = set()
+        ranged: set[int] = set()
         for conjunct in conjuncts:
             part = self._condition(conjunct)
             if isinstance(conjunct, Comparison) and conjunct.operator in _RANGE_OPERATORS:
                 # The second bound of the same column: together they are narrower than apart.
-                if conjunct.left in ranged and part == UNKNOWN_RANGE:
-                    part = UNKNOWN_BETWEEN / UNKNOWN_RANGE
-                ranged.add(conjunct.left)
+                if isinstance(conjunct.left, Column):
+                    if conjunct.left.id in ranged and part == UNKNOWN_RANGE:
+                        part = UNKNOWN_BETWEEN / UNKNOWN_RANGE
+                    ranged.add(conjunct.left.id)
             product *= part
         return product
 

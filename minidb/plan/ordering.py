@@ -18,7 +18,7 @@ from minidb.expr.compare import Comparison
 from minidb.expr.node import Column, Constant, Expr, Parameter
 from minidb.plan.access import CONDITION, FETCH, RANGE_START, ROW, Key, Path, Terms, keys_of, path_by_key
 from minidb.plan.estimate import Estimator
-from minidb.plan.nodes import FullScan, KeyLookup, KeyRange, Scan, SortKey
+from minidb.plan.nodes import KeyLookup, KeyRange, Scan, SortKey
 from minidb.plan.predicates import split
 
 
@@ -76,15 +76,14 @@ def _fixed_slots(scan: Scan, conjuncts: Sequence[Expr]) -> set[int]:
 
 
 def _whole(scan: Scan, key: Key, terms: Terms) -> Path | None:
-    """All rows in the order of the key."""
+    """All rows in the order of the key. Never a `FullScan`, which promises no order to the other rules."""
     used = terms.implied(key.predicate)
     if used is None:
         return None
     rows = statistics.row_count(scan.table)
     rest = terms.without(used)
-    if key.index is None:
-        return Path(FullScan(), rest, rows, rows * (ROW + CONDITION * len(rest)), key)
-    return Path(KeyRange(key.index), rest, rows, RANGE_START + rows * (FETCH + CONDITION * len(rest)), key)
+    each = (ROW if key.index is None else FETCH) + CONDITION * len(rest)
+    return Path(KeyRange(key.index), rest, rows, rows * each, key)
 
 
 def _direction(

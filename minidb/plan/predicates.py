@@ -11,6 +11,7 @@ from minidb.expr.compare import Comparison
 from minidb.expr.logic import And, IsNotNull, IsTruth, Not, Or
 from minidb.expr.membership import InList
 from minidb.expr.node import Column, Constant, Expr
+from minidb.plan.traverse import contains_subquery
 from minidb.value.sql_types import BOOLEAN
 
 TRUE = Constant(True, BOOLEAN)
@@ -79,5 +80,13 @@ def is_equality(condition: Expr) -> bool:
 
 
 def unique(conjuncts: Iterable[Expr]) -> list[Expr]:
-    """Without those that are there twice, in order."""
-    return list(dict.fromkeys(conjuncts))
+    """Without those that are there twice, in order. Sub-plans are not compared: that would take long."""
+    seen: set[Expr] = set()
+    found: list[Expr] = []
+    for conjunct in conjuncts:
+        if not contains_subquery(conjunct):
+            if conjunct in seen:
+                continue
+            seen.add(conjunct)
+        found.append(conjunct)
+    return found

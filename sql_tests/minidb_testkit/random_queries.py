@@ -103,9 +103,8 @@ class QueryMaker:
         sides: list[str] = []
         for _ in range(2):
             source, columns = self.source(1)
-            sides.append(
-                f"SELECT {self.of(columns, 'i')}, {self.of(columns, 'i')} FROM {source}{self.where(columns, 1)}"
-            )
+            outputs = f"{self.of(columns, 'i')}, {self.of(columns, 'i')}"
+            sides.append(f"SELECT {outputs} FROM {source}{self.where(columns, 1)}")
         text = f"{sides[0]} {operator} {sides[1]}"
         if self.random.random() < 0.5:
             return text, 2

@@ -1,6 +1,7 @@
 """Join -> NestedLoop: what any join can be run as, also where no rule found something better.
 
-With this rule alone a plan is executable as it was written, the reference for all other rules.
+With this rule alone a plan is executable as it was written, the reference for all other rules; with it last,
+after any others.
 """
 
 from __future__ import annotations
@@ -8,21 +9,39 @@ from __future__ import annotations
 from dataclasses import replace
 
 from minidb.expr.node import Expr
-from minidb.plan.nodes import Join, NestedLoop, Plan, Subquery
+from minidb.plan.join_method import equal_sides
+from minidb.plan.nodes import Filter, HashJoin, Join, MultiJoin, NestedLoop, Plan, Subquery
+from minidb.plan.predicates import join, split
 from minidb.plan.traverse import contains_subquery, expressions, map_children, map_expressions
 
 
 def lower_joins(plan: Plan) -> Plan:
-    """Every `Join` of the plan, and of the plans in its expressions, as a nested loop."""
+    """Every join of the plan, and of the plans in its expressions, as a nested loop."""
     plan = map_children(plan, lower_joins)
     if any(contains_subquery(expression) for expression in expressions(plan)):
         plan = map_expressions(plan, _lower_in_expression)
     match plan:
-        case Join(kind, left, right, on, null_aware):
-            assert not null_aware, "only a hash join is null-aware"
+        case Join(null_aware=True):
+            return _null_aware(plan)
+        case Join(kind, left, right, on):
             return NestedLoop(kind, left, right, on)
+        case MultiJoin(relations, conjuncts):
+            joined = relations[0]
+            for relation in relations[1:]:
+                joined = NestedLoop("inner", joined, relation)
+            condition = join(conjuncts)
+            return joined if condition is None else Filter(joined, condition)
         case _:
             return plan
+
+
+def _null_aware(plan: Join) -> Plan:
+    """NOT IN: only a hash join is null-aware."""
+    pairs, others = equal_sides(split(plan.on), {column.id for column in plan.right.columns})
+    assert not others, "decorrelate makes null-aware joins of equalities only"
+    left_keys = tuple([pair[0] for pair in pairs])
+    right_keys = tuple([pair[1] for pair in pairs])
+    return HashJoin("anti", plan.left, plan.right, left_keys, right_keys, None, null_aware=True)
 
 
 def _lower_in_expression(expression: Expr) -> Expr:

@@ -88,8 +88,8 @@ def _first_entry(call: AggregateCall, scan: Scan, estimator: Estimator, whole: f
 def _without_nulls(path: Path, scan: Scan, argument: Column) -> FullScan | KeyLookup | KeyRange | None:
     """The access leaving out NULLs of the argument, which would come first or last."""
     access = path.access
-    if not isinstance(access, KeyRange) or path.key is None:
-        return access  # in primary key order: never NULL
+    if not isinstance(access, KeyRange) or path.key is None or path.key.index is None:
+        return access  # by primary key: never NULL
     slot = dict(zip([column.id for column in scan.columns], scan.slots, strict=False))[argument.id]
     place = len(access.equal)
     if place < len(path.key.parts) and path.key.parts[place].key == slot:
