@@ -7,7 +7,7 @@ from minidb.exec.aggregate import AggregateOperator
 from minidb.exec.change_rows import ChangeOperator
 from minidb.exec.context import ExecutionContext
 from minidb.exec.cte import CteScanOperator, WithOperator
-from minidb.exec.dependent_join import DependentJoinOperator
+from minidb.exec.dependent_join import DependentJoinOperator, is_lookup
 from minidb.exec.distinct import DistinctOperator
 from minidb.exec.function_scan import SeriesOperator
 from minidb.exec.hash_join import HashJoinOperator
@@ -59,6 +59,9 @@ def build(plan: Plan, context: ExecutionContext) -> Operator:
             return AggregateOperator(plan, build(plan.source, context), context)
         case Distinct():
             return DistinctOperator(plan, build(plan.source, context), context)
+        case NestedLoop() if plan.bindings:
+            right = None if is_lookup(plan.right) else build(plan.right, context)
+            return DependentJoinOperator(plan, build(plan.left, context), right, context)
         case HashJoin() | NestedLoop() | Join():
             return _build_join(plan, build(plan.left, context), build(plan.right, context), context)
         case Values():
@@ -86,8 +89,6 @@ def _build_join(
         if plan.null_aware:
             return NotInJoinOperator(plan, left, right, context)
         return HashJoinOperator(plan, left, right, context)
-    if isinstance(plan, NestedLoop) and plan.bindings:
-        return DependentJoinOperator(plan, left, right, context)
     return NestedLoopOperator(plan, left, right, context)
 
 

@@ -26,14 +26,19 @@ class DependentJoinOperator(Operator):
         "_right", "_right_nulls",
     )  # fmt: skip
 
-    def __init__(self, plan: NestedLoop, left: Operator, right: Operator, context: ExecutionContext) -> None:
+    def __init__(
+        self, plan: NestedLoop, left: Operator, right: Operator | None, context: ExecutionContext
+    ) -> None:
         assert plan.kind not in ("right", "full")
         self._context = context
         self._kind: JoinKind = plan.kind
         self._left = left
-        self._right = right
-        self._batch_lookup = batch_lookup(plan, context)
-        self._lookup = _point_lookup(plan.right, context)
+        self._right = right  # None if `is_lookup`
+        self._batch_lookup = batch_lookup(plan)
+        self._lookup: PointLookup | None = None
+        if self._batch_lookup is None and is_lookup(plan.right):
+            assert isinstance(plan.right, Scan)
+            self._lookup = PointLookup(plan.right, context)
         self._bindings = [
             (column.id, slot) for column, slot in zip(plan.bindings, plan.binding_slots, strict=True)
         ]
@@ -53,7 +58,7 @@ class DependentJoinOperator(Operator):
         kind = self._kind
         while rows := self._left.next_batch():
             self._context.check_cancel()
-            partners = lookup.find(rows)
+            partners = lookup.find(rows, self._context)
             if self._condition.tests:
                 partners = self._confirmed(rows, partners)
             if kind == "inner":
@@ -107,6 +112,7 @@ class DependentJoinOperator(Operator):
     def _run_right(self, joined: list[Row], row: Row) -> Iterator[list[Row]]:
         """Join `row` with all the right side's batches; long results are delivered in between."""
         right = self._right
+        assert right is not None
         right.reset()
         kind = self._kind
         found = False
@@ -152,10 +158,10 @@ class DependentJoinOperator(Operator):
     def close(self) -> None:
         self._output = None
         self._left.close()
-        self._right.close()
+        if self._right is not None:
+            self._right.close()
 
 
-def _point_lookup(right: Plan, context: ExecutionContext) -> PointLookup | None:
-    if isinstance(right, Scan) and isinstance(right.access, KeyLookup):
-        return PointLookup(right, right.access, context)
-    return None
+def is_lookup(right: Plan) -> bool:
+    """Whether the right side needs no operator."""
+    return isinstance(right, Scan) and isinstance(right.access, KeyLookup)

@@ -6,12 +6,12 @@ PointLookup   the key is any expression: row by row, through `context.outer`
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from minidb.catalog.row_keys import index_keys_of, keys_of
 from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts
-from minidb.exec.scan import KeyFinder, stored_row_maker
+from minidb.exec.scan import scan_shape
 from minidb.expr.node import Constant, Expr, OuterSlot, walk
 from minidb.plan.nodes import KeyLookup, NestedLoop, Scan, Subquery
 from minidb.value.sql_types import INTEGER_KINDS, Row, Value
@@ -20,93 +20,76 @@ from minidb.value.sql_types import INTEGER_KINDS, Row, Value
 class PointLookup:
     """The rows of a `Scan` by `KeyLookup`, under the present outer values."""
 
-    __slots__ = ("_context", "_decode", "_finder", "_get", "_make", "_where", "_with_key")
+    __slots__ = ("_context", "_shape")
 
-    def __init__(self, plan: Scan, access: KeyLookup, context: ExecutionContext) -> None:
+    def __init__(self, plan: Scan, context: ExecutionContext) -> None:
         self._context = context
-        self._finder = KeyFinder(plan, access, context)
-        self._get = context.transaction.get
-        self._decode = keys_of(plan.table).codec.decode
-        self._make = stored_row_maker(plan.slots)
-        self._with_key = plan.key is not None
-        self._where = None if plan.where is None else plan.where.evaluate
+        self._shape = scan_shape(plan)
 
     def rows(self) -> list[Row]:
         """The rows found."""
-        found: list[Row] = []
-        for key in self._finder.find():
-            data = self._get(key)
-            if data is None:
-                continue
-            rows = self._make([self._decode(data)])
-            if self._with_key:
-                rows = [(*rows[0], key)]
-            if self._where is None or self._where(rows[0], self._context):
-                found += rows
-        return found
+        shape = self._shape
+        context = self._context
+        assert shape.finder is not None
+        keys = shape.finder.find(context)
+        datas = list(map(context.transaction.get, keys))
+        if None in datas:
+            keys = [key for key, data in zip(keys, datas, strict=True) if data is not None]
+            datas = [data for data in datas if data is not None]
+        rows = shape.make(shape.decode(datas))
+        if shape.with_key:
+            rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
+        return rows if shape.where is None else shape.where(rows, context)
 
 
 class KeyPart:
     """One part of the key: the left row's value at `slot`, or an expression that no row changes."""
 
-    __slots__ = ("_context", "_expression", "_slot")
+    __slots__ = ("_expression", "_slot")
 
-    def __init__(self, slot: int | None, expression: Expr, context: ExecutionContext) -> None:
+    def __init__(self, slot: int | None, expression: Expr) -> None:
         self._slot = slot
         self._expression = expression
-        self._context = context
 
-    def column(self, rows: list[Row]) -> list[Value]:
+    def column(self, rows: list[Row], context: ExecutionContext) -> list[Value]:
         """The part for each left row."""
         slot = self._slot
         if slot is None:
-            return [self._expression.evaluate((), self._context)] * len(rows)
+            return [self._expression.evaluate((), context)] * len(rows)
         return [row[slot] for row in rows]
 
 
 class BatchLookup:
     """For each row of a left batch the right row with its key, or None."""
 
-    __slots__ = (
-        "_context",
-        "_decode",
-        "_index",
-        "_key_of",
-        "_make",
-        "_parts",
-        "_prefix",
-        "_where",
-        "_with_key",
-    )
+    __slots__ = ("_index", "_key_of", "_parts", "_shape", "_where", "plan")
 
-    def __init__(
-        self, plan: Scan, access: KeyLookup, parts: list[KeyPart], context: ExecutionContext
-    ) -> None:
-        keys = keys_of(plan.table)
+    def __init__(self, plan: NestedLoop, right: Scan, access: KeyLookup, parts: list[KeyPart]) -> None:
+        keys = keys_of(right.table)
         key_of = keys.key_of if access.index is None else index_keys_of(access.index).encode
         assert key_of is not None
-        self._context = context
+        self.plan = plan
         self._key_of = key_of
         self._parts = parts
         self._index = access.index is not None
-        self._prefix = keys.prefix
-        self._decode = keys.codec.decode_many
-        self._make = stored_row_maker(plan.slots)
-        self._with_key = plan.key is not None
-        self._where = plan.where
+        self._shape = scan_shape(right)
+        self._where = right.where
 
-    def find(self, rows: list[Row]) -> list[Row | None]:
+    def find(self, rows: list[Row], context: ExecutionContext) -> list[Row | None]:
         """The right rows, in the order of the left ones."""
-        columns = [part.column(rows) for part in self._parts]
+        columns = [part.column(rows, context) for part in self._parts]
         values = list(zip(*columns, strict=True))
-        found = self._fetch([value for value in dict.fromkeys(values) if None not in value])
+        found = self._fetch([value for value in dict.fromkeys(values) if None not in value], context)
         return list(map(found.get, values))
 
-    def _fetch(self, values: list[tuple[Value, ...]]) -> dict[tuple[Value, ...], Row]:
-        get = self._context.transaction.get
+    def _fetch(
+        self, values: list[tuple[Value, ...]], context: ExecutionContext
+    ) -> dict[tuple[Value, ...], Row]:
+        get = context.transaction.get
+        shape = self._shape
         keys: list[Any] = list(map(self._key_of, values))
         if self._index:
-            prefix = self._prefix
+            prefix = shape.row_prefix
             keys = [None if row_key is None else prefix + row_key for row_key in map(get, keys)]
             found = [None if key is None else get(key) for key in keys]
         else:
@@ -114,19 +97,34 @@ class BatchLookup:
         if None in found:
             values = [value for value, data in zip(values, found, strict=True) if data is not None]
             keys = [key for key, data in zip(keys, found, strict=True) if data is not None]
-        rows = self._make(self._decode([data for data in found if data is not None]))
-        if self._with_key:
+        rows = shape.make(shape.decode([data for data in found if data is not None]))
+        if shape.with_key:
             rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
         if self._where is not None:
-            results = self._where.evaluate_batch(rows, self._context)
+            results = self._where.evaluate_batch(rows, context)
             return {
                 value: row for value, row, result in zip(values, rows, results, strict=True) if result is True
             }
         return dict(zip(values, rows, strict=True))
 
 
-def batch_lookup(plan: NestedLoop, context: ExecutionContext) -> BatchLookup | None:
-    """A `BatchLookup` for the join's right side, if it has the shape for it."""
+_KEPT: Final = 2000
+_lookups: dict[int, tuple[NestedLoop, BatchLookup | None]] = {}
+
+
+def batch_lookup(plan: NestedLoop) -> BatchLookup | None:
+    """A `BatchLookup` for the join's right side, if it has the shape for it; remembered by identity."""
+    known = _lookups.get(id(plan))
+    if known is not None and known[0] is plan:
+        return known[1]
+    found = _make(plan)
+    if len(_lookups) >= _KEPT:
+        _lookups.clear()
+    _lookups[id(plan)] = (plan, found)
+    return found
+
+
+def _make(plan: NestedLoop) -> BatchLookup | None:
     right = plan.right
     if not isinstance(right, Scan) or not isinstance(right.access, KeyLookup) or len(right.access.keys) != 1:
         return None
@@ -139,12 +137,12 @@ def batch_lookup(plan: NestedLoop, context: ExecutionContext) -> BatchLookup | N
         if isinstance(expression, OuterSlot):
             if expression.type.kind is not type_.kind and expression.type.kind not in INTEGER_KINDS:
                 return None
-            parts.append(KeyPart(slot_of.get(expression.id), expression, context))
+            parts.append(KeyPart(slot_of.get(expression.id), expression))
         elif isinstance(expression, Constant) and expression.type == type_:
-            parts.append(KeyPart(None, expression, context))
+            parts.append(KeyPart(None, expression))
         else:
             return None  # row by row
-    return BatchLookup(right, right.access, parts, context)
+    return BatchLookup(plan, right, right.access, parts)
 
 
 def _depends(expression: Expr, slot_of: dict[int, int]) -> bool:

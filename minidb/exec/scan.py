@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from minidb.catalog.row_keys import index_keys_of, keys_of
+from minidb.catalog.schema import Table
 from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts, RangeBounds, lookup_keys
 from minidb.exec.long_keys import LongKeys, Pairs, may_be_long
@@ -43,55 +44,82 @@ def stored_row_maker(slots: tuple[int, ...]) -> RowMaker:
 
 
 class KeyFinder:
-    """The storage keys at which the rows of a `KeyLookup` may be, under the present outer values."""
+    """Finds the storage keys at which the rows of a `KeyLookup` may be."""
 
-    __slots__ = ("_access", "_context", "_index", "_key_of", "_parts", "_prefix")
+    __slots__ = ("_access", "_index", "_key_of", "_parts", "_prefix")
 
-    def __init__(self, plan: Scan, access: KeyLookup, context: ExecutionContext) -> None:
-        keys = keys_of(plan.table)
+    def __init__(self, table: Table, access: KeyLookup) -> None:
+        keys = keys_of(table)
         self._access = access
-        self._context = context
-        self._parts = KeyParts(plan.table, access.index)
+        self._parts = KeyParts(table, access.index)
         self._prefix = keys.prefix
         self._index = access.index is not None
         key_of = keys.key_of if access.index is None else index_keys_of(access.index).encode
         assert key_of is not None
         self._key_of = key_of
 
-    def find(self) -> list[bytes]:
-        """The keys, each once, in their order."""
-        values = lookup_keys(self._parts, self._access.keys, self._context)
+    def find(self, context: ExecutionContext) -> list[bytes]:
+        """The keys, each once, in their order, under the present parameters and outer values."""
+        values = lookup_keys(self._parts, self._access.keys, context)
         keys = [self._key_of(value) for value in values]
         if len(keys) > 1:
             keys = sorted(set(keys))
         if self._index:
-            get = self._context.transaction.get
+            get = context.transaction.get
             return [self._prefix + row_key for row_key in map(get, keys) if row_key is not None]
         return keys
+
+
+class ScanShape:
+    """What the executions of one `Scan` have in common."""
+
+    __slots__ = (
+        "counts_only", "decode", "fetches", "finder", "make", "may_be_long", "plan", "ranges", "reverse",
+        "row_prefix", "row_stop", "where", "with_key",
+    )  # fmt: skip
+
+    def __init__(self, plan: Scan) -> None:
+        keys = keys_of(plan.table)
+        access = plan.access
+        self.plan = plan
+        self.row_prefix = keys.prefix
+        self.row_stop = prefix_successor(keys.prefix)
+        self.decode = keys.codec.decode_many
+        self.make = stored_row_maker(plan.slots)
+        self.with_key = plan.key is not None
+        self.where = None if plan.where is None else plan.where.filter_batch
+        self.reverse = plan.reverse
+        self.ranges = RangeBounds(plan.table, access) if isinstance(access, KeyRange) else None
+        self.finder = KeyFinder(plan.table, access) if isinstance(access, KeyLookup) else None
+        self.fetches = isinstance(access, KeyRange) and access.index is not None
+        self.may_be_long = self.ranges is not None and may_be_long(self.ranges.parts)
+        # count(*): how many rows there are is all that is asked
+        self.counts_only = not plan.slots and plan.where is None and not self.with_key
+
+
+_KEPT: Final = 5000
+_shapes: dict[int, ScanShape] = {}
+
+
+def scan_shape(plan: Scan) -> ScanShape:
+    """The shape of a scan, remembered by its identity: plans are immutable and live in statement caches."""
+    found = _shapes.get(id(plan))
+    if found is None or found.plan is not plan:
+        found = ScanShape(plan)
+        if len(_shapes) >= _KEPT:
+            _shapes.clear()
+        _shapes[id(plan)] = found
+    return found
 
 
 class ScanOperator(Operator):
     """The rows of one table; see the module for the ways to them."""
 
-    __slots__ = (
-        "_context", "_decode", "_fetches", "_finder", "_found", "_long_keys", "_make", "_may_be_long",
-        "_plan", "_ranges", "_row_prefix", "_where", "_with_key",
-    )  # fmt: skip
+    __slots__ = ("_context", "_found", "_long_keys", "_shape")
 
     def __init__(self, plan: Scan, context: ExecutionContext) -> None:
-        keys = keys_of(plan.table)
-        access = plan.access
-        self._plan = plan
+        self._shape = scan_shape(plan)
         self._context = context
-        self._row_prefix = keys.prefix
-        self._decode = keys.codec.decode_many
-        self._make = stored_row_maker(plan.slots)
-        self._with_key = plan.key is not None
-        self._where = None if plan.where is None else plan.where.filter_batch
-        self._ranges = RangeBounds(plan.table, access) if isinstance(access, KeyRange) else None
-        self._finder = KeyFinder(plan, access, context) if isinstance(access, KeyLookup) else None
-        self._fetches = isinstance(access, KeyRange) and access.index is not None
-        self._may_be_long = self._ranges is not None and may_be_long(self._ranges.parts)
         self._long_keys: LongKeys | None = None
         self._found: Iterator[Pairs] | None = None
 
@@ -100,58 +128,60 @@ class ScanOperator(Operator):
         if found is None:
             found = self._found = self._open()
         context = self._context
+        shape = self._shape
         while True:
             context.check_cancel()
             pairs = next(found, None)
             if pairs is None:
                 return []
-            arranges = self._long_keys is not None and self._long_keys.concerns(pairs)
-            if self._fetches:
-                pairs = self._fetch(pairs)
-            stored = self._decode(list(map(_value_of, pairs)))
-            if arranges or self._with_key:
+            long_keys = self._long_keys
+            if long_keys is not None and not long_keys.concerns(pairs):
+                long_keys = None
+            if shape.counts_only and long_keys is None:
+                return [()] * len(pairs)
+            if shape.fetches:
+                prefix = shape.row_prefix
+                pairs = self._rows_at([prefix + row_key for _, row_key in pairs])
+            stored = shape.decode(list(map(_value_of, pairs)))
+            if long_keys is not None or shape.with_key:
                 keys = list(map(_key_of, pairs))
-                if arranges and self._long_keys is not None:
-                    keys, stored = self._long_keys.arrange(keys, stored)
-                rows = self._make(stored)
-                if self._with_key:
+                if long_keys is not None:
+                    keys, stored = long_keys.arrange(keys, stored)
+                rows = shape.make(stored)
+                if shape.with_key:
                     rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
             else:
-                rows = self._make(stored)
-            if self._where is not None:
-                rows = self._where(rows, context)
+                rows = shape.make(stored)
+            if shape.where is not None:
+                rows = shape.where(rows, context)
             if rows:
                 return rows
 
     def _open(self) -> Iterator[Pairs]:
-        transaction = self._context.transaction
-        reverse = self._plan.reverse
+        context = self._context
+        shape = self._shape
+        reverse = shape.reverse
         batches: Iterator[Pairs]
-        if self._ranges is not None:
-            bounds = self._ranges.compute(self._context)
+        if shape.ranges is not None:
+            bounds = shape.ranges.compute(context)
             if bounds is None:
                 return iter(())
-            batches = transaction.batches(bounds.start, bounds.stop, reverse=reverse)
-            if self._may_be_long:
-                self._long_keys = LongKeys(self._ranges.parts, bounds, reverse)
+            batches = context.transaction.batches(bounds.start, bounds.stop, reverse=reverse)
+            if shape.may_be_long:
+                self._long_keys = LongKeys(shape.ranges.parts, bounds, reverse)
                 return self._long_keys.whole_groups(batches)
             return batches
-        if self._finder is not None:
-            return self._look_up(self._finder.find())
-        batches = transaction.batches(self._row_prefix, prefix_successor(self._row_prefix), reverse=reverse)
+        if shape.finder is not None:
+            return self._look_up(shape.finder.find(context))
+        batches = context.transaction.batches(shape.row_prefix, shape.row_stop, reverse=reverse)
         return batches
-
-    def _fetch(self, entries: Pairs) -> Pairs:
-        """Index entries -> (row's storage key, row)."""
-        prefix = self._row_prefix
-        return self._rows_at([prefix + row_key for _, row_key in entries])
 
     def _rows_at(self, keys: list[bytes]) -> Pairs:
         found = map(self._context.transaction.get, keys)
         return [(key, data) for key, data in zip(keys, found, strict=True) if data is not None]
 
     def _look_up(self, keys: list[bytes]) -> Iterator[Pairs]:
-        if self._plan.reverse:
+        if self._shape.reverse:
             keys.reverse()
         for start in range(0, len(keys), BATCH_ROWS):
             yield self._rows_at(keys[start : start + BATCH_ROWS])
