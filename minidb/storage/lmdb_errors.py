@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import lmdb
 
@@ -13,7 +14,7 @@ def translated(error: lmdb.Error) -> DatabaseError:
     """The error to raise in place of `error`."""
     if isinstance(error, lmdb.MapFullError):
         return DiskFull("the database has reached the largest size it can have")
-    if isinstance(error, lmdb.DiskError) or error.code == errno.ENOSPC:
+    if isinstance(error, lmdb.DiskError) or os.strerror(errno.ENOSPC) in str(error):
         return DiskFull("no space left on the device that holds the database")
     if isinstance(
         error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError | lmdb.VersionMismatchError
