@@ -27,6 +27,7 @@ from minidb.catalog.schema import IndexSchema, Table
 from minidb.expr.calls import Call
 from minidb.expr.cast import Relabel, cast
 from minidb.expr.compare import SWAPPED, Comparison
+from minidb.expr.logic import Or
 from minidb.expr.membership import InList
 from minidb.expr.node import Column, Constant, Expr, Parameter, Slot, transform
 from minidb.expr.patterns import like_prefix
@@ -269,8 +270,27 @@ class Terms:
             case InList(operand=operand, items=items):
                 if all(self._is_known(item) for item in items):
                     self._add(conjunct, operand, "in", items[0], items)
+            case Or(operands=operands):
+                self._note_alternatives(conjunct, operands)
             case Call(name="~~", arguments=(operand, Constant(value=str() as pattern))):
                 self._note_prefix(conjunct, operand, pattern)
+
+    def _note_alternatives(self, conjunct: Expr, operands: Sequence[Expr]) -> None:
+        """`x = 1 or x = 2` is `x in (1, 2)`."""
+        side: Expr | None = None
+        values: list[Expr] = []
+        for operand in operands:
+            if not isinstance(operand, Comparison) or operand.operator != "=":
+                return
+            left, right = operand.left, operand.right
+            if not self._is_known(right):
+                left, right = right, left
+            if type(left) is not Column or not self._is_known(right) or (side is not None and left != side):
+                return
+            side = left
+            values.append(right)
+        if side is not None:
+            self._add(conjunct, side, "in", values[0], tuple(values))
 
     def _note_prefix(self, conjunct: Expr, operand: Expr, pattern: str) -> None:
         """LIKE 'abc%' holds only between 'abc' and the least text after all that begin with it."""

@@ -3,6 +3,7 @@
     decorrelate      EXISTS and IN become semi and anti joins
     inline_ctes      WITH items scanned once become derived tables
     fold_constants   what needs no row is evaluated; sub-plans that remain in expressions are optimized here
+    factor_or        what all branches of an OR ask for is taken out
     flatten          derived tables dissolve
     push_filters     predicates towards the scans; inner joins are gathered
     choose_join      their order, and an algorithm for every join
@@ -23,6 +24,7 @@ from minidb.plan.nodes import Plan
 from minidb.plan.rules.choose_index import choose_index
 from minidb.plan.rules.choose_join import choose_join
 from minidb.plan.rules.decorrelate import decorrelate
+from minidb.plan.rules.factor_or import factor_or
 from minidb.plan.rules.flatten import flatten
 from minidb.plan.rules.fold_constants import fold_constants
 from minidb.plan.rules.inline_ctes import inline_ctes
@@ -38,6 +40,7 @@ def optimize(plan: Plan) -> Plan:
     plan = decorrelate(plan)
     plan = inline_ctes(plan)
     plan = fold_constants(plan, optimize)
+    plan = factor_or(plan)
     plan = flatten(plan)
     plan = push_filters(plan)
     estimator = Estimator(plan)

@@ -9,7 +9,8 @@ source), groups, sorts and both sides of set operations; not past LIMIT, nor to 
 whose rows may be missing. But one that is never true of a missing row makes the join an inner one first.
 Volatile conjuncts stay where they are written.
 
-Equalities carry constants along: a.x = b.y and a.x = 5 gives b.y = 5.
+Equalities carry constants along: a.x = b.y and a.x = 5 gives b.y = 5. An OR between relations restricts each:
+(a.x = 1 and b.y = 2) or (a.x = 3 and b.z = 4) gives a.x = 1 or a.x = 3.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Container
 from dataclasses import replace
 
 from minidb.expr.compare import Equal
+from minidb.expr.logic import Or
 from minidb.expr.node import Column, Constant, Expr, Parameter
 from minidb.plan.changes import Change
 from minidb.plan.nodes import (
@@ -241,6 +243,7 @@ def _gather(relations: list[Plan], conjuncts: list[Expr]) -> Plan:
     volatile, conjuncts = _divide(conjuncts, contains_volatile)
     conjuncts = unique(conjuncts)
     conjuncts += _carried_constants(conjuncts)
+    conjuncts += _restrictions_in_or(relations, conjuncts)
     relations, conjuncts = _with_narrower_joins(relations, conjuncts)
     place_of = {column.id: place for place, relation in enumerate(relations) for column in relation.columns}
     own: list[list[Expr]] = [[] for _ in relations]
@@ -264,6 +267,28 @@ def _gather(relations: list[Plan], conjuncts: list[Expr]) -> Plan:
             pushed.append(new)
     joined = MultiJoin(tuple(pushed), tuple(between)) if len(pushed) > 1 else _filtered(pushed[0], between)
     return _filtered(joined, volatile)
+
+
+def _restrictions_in_or(relations: list[Plan], conjuncts: list[Expr]) -> list[Expr]:
+    """What an OR between relations says of one of them alone."""
+    found: list[Expr] = []
+    for conjunct in conjuncts:
+        if not isinstance(conjunct, Or) or contains_subquery(conjunct):
+            continue
+        needed = column_ids(conjunct)
+        for relation in relations:
+            own = {column.id for column in relation.columns}
+            if needed.isdisjoint(own) or needed <= own:
+                continue
+            parts: list[Expr] = []
+            for branch in conjunct.operands:
+                part = join([each for each in split(branch) if _is_of(each, own)])
+                if part is None:
+                    break
+                parts.append(part)
+            else:
+                found.append(Or(tuple(parts)))
+    return found
 
 
 def _with_narrower_joins(relations: list[Plan], conjuncts: list[Expr]) -> tuple[list[Plan], list[Expr]]:

@@ -21,6 +21,7 @@ from minidb.plan.resolve import resolve
 from minidb.plan.rules.choose_index import choose_index
 from minidb.plan.rules.choose_join import choose_join
 from minidb.plan.rules.decorrelate import decorrelate
+from minidb.plan.rules.factor_or import factor_or
 from minidb.plan.rules.flatten import flatten
 from minidb.plan.rules.fold_constants import fold_constants
 from minidb.plan.rules.inline_ctes import inline_ctes
@@ -37,8 +38,8 @@ from minidb.value.sql_types import Row
 from minidb_testkit.random_queries import DEFINITIONS, QueryMaker, random_rows
 
 IN_ORDER: tuple[PlanFunction, ...] = (
-    decorrelate, inline_ctes, fold_constants, flatten, push_filters, choose_join, min_max, remove_sort,
-    choose_index, top_n, prune_columns,
+    decorrelate, inline_ctes, fold_constants, factor_or, flatten, push_filters, choose_join, min_max,
+    remove_sort, choose_index, top_n, prune_columns,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from minidb.plan.resolve import resolve
 from minidb.plan.rules.choose_index import choose_index
 from minidb.plan.rules.choose_join import choose_join
 from minidb.plan.rules.decorrelate import decorrelate
+from minidb.plan.rules.factor_or import factor_or
 from minidb.plan.rules.flatten import flatten
 from minidb.plan.rules.fold_constants import fold_constants
 from minidb.plan.rules.inline_ctes import inline_ctes
@@ -39,6 +40,7 @@ RULES: dict[str, tuple[Rule, tuple[Rule, ...]]] = {
     "choose_index": (choose_index, (push_filters,)),
     "choose_join": (choose_join, (decorrelate, flatten, push_filters)),
     "decorrelate": (decorrelate, ()),
+    "factor_or": (factor_or, ()),
     "flatten": (flatten, ()),
     "fold_constants": (fold_constants, ()),
     "inline_ctes": (inline_ctes, ()),
