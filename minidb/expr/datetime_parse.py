@@ -170,7 +170,7 @@ def _read(parsed: Parsed, field: Field, text: str, position: int, delimited: boo
     key = field.key
     if key in _WIDTHS:
         return _read_number(parsed, field, text, position, delimited)
-    rest = text[position:].lower()
+    rest = text[position:]
     match key:
         case "MONTH" | "MON":
             names = [name[:3] if key == "MON" else name for name in MONTHS]
@@ -197,8 +197,9 @@ def _read(parsed: Parsed, field: Field, text: str, position: int, delimited: boo
 
 
 def _read_name(names: list[str], rest: str, field: Field) -> tuple[int, int]:
+    lowered = rest.lower()
     for number, name in enumerate(names):
-        if rest.startswith(name.lower()):
+        if lowered.startswith(name.lower()):
             return number, len(name)
     raise DataError(
         f'invalid value "{rest.split()[0] if rest.split() else rest}" for "{field.spelled}"',

@@ -175,11 +175,26 @@ def regular_expression(pattern: str, insensitive: bool = False) -> re.Pattern[st
 
 
 def compiled(source: str, flags: int) -> re.Pattern[str]:
-    """`re.compile`, its errors as 2201B."""
+    """`re.compile`, its errors as 2201B in PostgreSQL's words."""
     try:
         return re.compile(source, flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise DataError(f"invalid regular expression: {error}", sqlstate="2201B") from None
+        text = str(error)
+        described = [message for part, message in _COMPLAINTS if part in text]
+        raise DataError(
+            f"invalid regular expression: {described[0] if described else text}", sqlstate="2201B"
+        ) from None
+
+
+_COMPLAINTS: Final = (
+    ("parenthesis", "parentheses () not balanced"),
+    ("subpattern", "parentheses () not balanced"),
+    ("character set", "brackets [] not balanced"),
+    ("repeat", "quantifier operand invalid"),
+    ("character range", "invalid character range"),
+    ("group reference", "invalid backreference number"),
+    ("escape", "invalid escape \\ sequence"),
+)
 
 
 _ESCAPES: Final = {
