@@ -3,7 +3,7 @@
     SELECT columns FROM table WHERE primary key = ?             key -> get -> decode -> pick
     ... WHERE unique key = ?                                    entry -> get -> the same
     ... WHERE a prefix of a key = ? [AND next part range]       scan -> decode -> pick, if the result is short
-    ... LIMIT n                                                 above any of them
+    ... AND condition, computed columns, LIMIT n                on top of any of them
 
 `compile_query` looks at a resolved plan once and returns a function (reader, parameters) -> rows, or None if
 the plan has another shape. The function returns NotImplemented for whatever it is not made for (a parameter
@@ -14,342 +14,112 @@ the same plan, and report what is to be reported. `reader` is a snapshot or a tr
 from __future__ import annotations
 
 import datetime
-import struct
-import uuid
-from collections.abc import Callable, Sequence
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any, Final
 
-from minidb.catalog.row_keys import index_keys_of, keys_of
-from minidb.exec.key_bounds import KeyParts
-from minidb.exec.long_keys import VARIABLE_LENGTH
-from minidb.exec.scan import stored_row_maker
-from minidb.expr.node import Constant, Expr, Parameter, walk
-from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Plan, Scan
-from minidb.storage.key_codec import (
-    INTEGER_CODE,
-    KEPT_PREFIX,
-    MAXIMUM_KEY,
-    NULL_FIRST,
-    NULL_LAST,
-    PartEncoder,
-    prefix_successor,
-)
-from minidb.value.sql_types import INTEGER_BOUNDS, INTEGER_KINDS, Kind, Row, SqlType, Value
+from minidb.exec.fast_access import FastQuery, Operand, compile_lookup, compile_range, operand_for
+from minidb.exec.pipeline import row_maker
+from minidb.expr.calls import CallOne, CallTwo
+from minidb.expr.compare import Comparison
+from minidb.expr.logic import And, IsNotNull, IsNull, Not, Or
+from minidb.expr.membership import InSet
+from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter, Slot, walk
+from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Plan, Project, Scan
 
-FastQuery = Callable[[Any, Any], Any]
-RowPicker = Callable[[Row], Row]
-
-LONGEST_RESULT: Final = 2000  # rows; more are streamed by the operators
-
-_PYTHON_TYPES: Final[dict[Kind, type]] = {
-    Kind.BOOLEAN: bool,
-    Kind.SMALLINT: int,
-    Kind.INTEGER: int,
-    Kind.BIGINT: int,
-    Kind.DOUBLE: float,
-    Kind.NUMERIC: Decimal,
-    Kind.TEXT: str,
-    Kind.VARCHAR: str,
-    Kind.BYTEA: bytes,
-    Kind.DATE: datetime.date,
-    Kind.UUID: uuid.UUID,
-}
-_TEXT: Final = frozenset({Kind.TEXT, Kind.VARCHAR, Kind.UNKNOWN})
-
-
-class _Operand:
-    """A key part's value: a parameter of one exact Python type, or a constant."""
-
-    __slots__ = ("greatest", "index", "least", "python_type", "value")
-
-    def __init__(self, index: int | None, value: Value, type_: SqlType) -> None:
-        self.index = index
-        self.value = value
-        self.python_type = _PYTHON_TYPES[type_.kind]
-        # by the narrower of parameter and column: beyond it the operators know what to say
-        self.least, self.greatest = INTEGER_BOUNDS.get(type_.kind, (0, 0))
-
-    def of(self, parameters: Sequence[Value]) -> Value:
-        """The value, or NotImplemented."""
-        if self.index is None:
-            return self.value
-        value: Value = parameters[self.index]
-        if type(value) is not self.python_type:
-            return NotImplemented
-        if type(value) is int and not self.least <= value <= self.greatest:
-            return NotImplemented
-        return value
+_NO_SETTINGS: Final[dict[str, Any]] = {}
+# Nodes that need no more than their row and the parameters, if they are neither volatile nor stable.
+_SIMPLE: Final = (
+    Slot, Constant, Parameter, Comparison, And, Or, Not, IsNull, IsNotNull, InSet, CallOne, CallTwo,
+)  # fmt: skip
+_NO_TIME: Final = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 def compile_query(plan: Plan, parameter_count: int | None = None) -> FastQuery | None:
     """The closure for a resolved plan, or None. `parameter_count`: how many the statement has."""
+    shape = _shape(plan)
+    if shape is None:
+        return None
+    limit, computed, scan = shape
+    access = scan.access
+    if isinstance(access, KeyLookup):
+        found = [part for key in access.keys for part in key]
+    elif isinstance(access, KeyRange):
+        found = [*access.equal, *[bound for bound in (access.low, access.high) if bound is not None]]
+    else:
+        return None
+    others = [*computed, *([] if scan.where is None else [scan.where])]
+    parameters = _parameters([*found, *others])
+    count = parameter_count
+    if count is None:
+        count = max([parameter.index for parameter in parameters], default=-1) + 1
+    run: FastQuery | None
+    if isinstance(access, KeyLookup):
+        if limit is not None and len(access.keys) > 1:
+            return None
+        run = compile_lookup(scan, access, count)
+    else:
+        assert isinstance(access, KeyRange)
+        if limit is not None and scan.where is not None:
+            return None  # it might read far to find the first few
+        run = compile_range(scan, access, limit, count)
+    return _with_expressions(run, scan.where, computed, others) if run is not None and others else run
+
+
+def _shape(plan: Plan) -> tuple[int | None, tuple[Expr, ...], Scan] | None:
+    """(limit, expressions to compute or none, scan) if the plan is a chain of these."""
     limit: int | None = None
     if isinstance(plan, Limit):
         count = plan.count
         if plan.offset is not None or plan.ties or not isinstance(count, Constant) or count.value is None:
             return None
         limit = int(count.value)
-        plan = plan.source
-    if not isinstance(plan, Scan) or plan.where is not None or plan.key is not None or not plan.slots:
-        return None
-    if limit is not None and limit < 1:
-        return None
-    access = plan.access
-    if isinstance(access, KeyLookup) and len(access.keys) == 1:
-        count_ = _parameter_count(list(access.keys[0]), parameter_count)
-        return _compile_lookup(plan, access, count_)
-    if isinstance(access, KeyRange):
-        expressions = [*access.equal, *[bound for bound in (access.low, access.high) if bound is not None]]
-        return _compile_range(plan, access, limit, _parameter_count(expressions, parameter_count))
-    return None
-
-
-def _parameter_count(expressions: list[Expr], known: int | None) -> int:
-    if known is not None:
-        return known
-    indexes = [
-        node.index for expression in expressions for node in walk(expression) if isinstance(node, Parameter)
-    ]
-    return max(indexes, default=-1) + 1
-
-
-def _operand(expression: Expr, column: SqlType) -> _Operand | None:
-    kind = expression.type.kind
-    if kind in INTEGER_KINDS and column.kind in INTEGER_KINDS:
-        narrower = min(expression.type, column, key=lambda type_: INTEGER_BOUNDS[type_.kind][1])
-        type_ = narrower
-    elif kind is column.kind or (kind in _TEXT and column.kind in _TEXT):
-        type_ = column
-    else:
-        return None
-    if type_.kind not in _PYTHON_TYPES:
-        return None
-    if isinstance(expression, Parameter):
-        return _Operand(expression.index, None, type_)
-    if isinstance(expression, Constant) and expression.value is not None:
-        operand = _Operand(None, expression.value, type_)
-        value = operand.value
-        if type(value) is operand.python_type and (
-            type(value) is not int or operand.least <= value <= operand.greatest
-        ):
-            return operand
-    return None
-
-
-def _operands(expressions: Sequence[Expr], types: Sequence[SqlType]) -> list[_Operand] | None:
-    operands = [
-        _operand(expression, type_)
-        for expression, type_ in zip(expressions, types[: len(expressions)], strict=True)
-    ]
-    found = [operand for operand in operands if operand is not None]
-    return found if len(found) == len(operands) else None
-
-
-def _row_picker(slots: tuple[int, ...]) -> RowPicker:
-    if len(slots) == 1:
-        (only,) = slots
-        return lambda row: (row[only],)
-    if slots == tuple(range(len(slots))):
-        return itemgetter(slice(len(slots)))
-    return itemgetter(*slots)
-
-
-# --- one key --------------------------------------------------------------------------------------
-
-
-def _compile_lookup(plan: Scan, access: KeyLookup, count: int) -> FastQuery | None:
-    keys = keys_of(plan.table)
-    parts = KeyParts(plan.table, access.index)
-    operands = _operands(access.keys[0], parts.types)
-    if operands is None:
-        return None
-    decode = keys.codec.decode
-    pick = _row_picker(plan.slots)
-    if access.index is None:
-        only = operands[0]
-        if len(operands) == 1 and only.python_type is int and only.index == 0 and count == 1:
-            return _integer_lookup(parts.prefix, only.greatest, decode, pick)
-    key_of = keys.key_of if access.index is None else index_keys_of(access.index).encode
-    assert key_of is not None
-    return _general_lookup(
-        operands, key_of, keys.prefix if access.index is not None else None, count, decode, pick
-    )
-
-
-def _integer_lookup(
-    prefix: bytes, greatest: int, decode: Callable[[bytes], Row], pick: RowPicker
-) -> FastQuery:
-    """The case that matters most: one integer, one parameter. Negative ones go the long way."""
-    pack = struct.Struct(f">{len(prefix) + 1}sq").pack
-    start = prefix + bytes((INTEGER_CODE,))
-
-    def run(reader: Any, parameters: Any) -> Any:
-        if type(parameters) is not tuple and type(parameters) is not list:
-            return NotImplemented
-        if len(parameters) != 1:
-            return NotImplemented
-        value = parameters[0]
-        if type(value) is not int or not 0 <= value <= greatest:
-            return NotImplemented
-        data = reader.get(pack(start, value))
-        return [] if data is None else [pick(decode(data))]
-
-    return run
-
-
-def _general_lookup(
-    operands: list[_Operand],
-    key_of: Callable[[tuple[Value, ...]], bytes],
-    row_prefix: bytes | None,
-    count: int,
-    decode: Callable[[bytes], Row],
-    pick: RowPicker,
-) -> FastQuery:
-    """Any key; `row_prefix` is given for an index, whose entry holds the rest of the row's key."""
-
-    def run(reader: Any, parameters: Any) -> Any:
-        if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
-            return NotImplemented
-        values = tuple([operand.of(parameters) for operand in operands])
-        if NotImplemented in values:
-            return NotImplemented
-        data = reader.get(key_of(values))
-        if data is not None and row_prefix is not None:
-            data = reader.get(row_prefix + data)
-        return [] if data is None else [pick(decode(data))]
-
-    return run
-
-
-# --- a range --------------------------------------------------------------------------------------
-
-
-class _Range:
-    """Computes where a scan starts and stops; see key_bounds.py, of which this is the part for short keys."""
-
-    __slots__ = (
-        "_encoders", "_equal", "_high", "_high_inclusive", "_low", "_low_inclusive", "_nulls_first",
-        "_prefix",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        access: KeyRange,
-        parts: KeyParts,
-        equal: list[_Operand],
-        low: _Operand | None,
-        high: _Operand | None,
-    ) -> None:
-        self._prefix = parts.prefix
-        self._encoders: list[PartEncoder] = parts.encoders
-        self._equal = equal
-        self._low, self._high = low, high
-        self._low_inclusive, self._high_inclusive = access.low_inclusive, access.high_inclusive
-        self._nulls_first = bool(low or high) and parts.nulls_first[len(equal)]
-        if (low or high) and parts.descending[len(equal)]:
-            self._low, self._high = high, low
-            self._low_inclusive, self._high_inclusive = access.high_inclusive, access.low_inclusive
-
-    def compute(self, parameters: Sequence[Value]) -> Any:
-        """(start, stop), or NotImplemented."""
-        key = self._prefix
-        encoders = self._encoders
-        part = 0
-        for operand in self._equal:
-            value = operand.of(parameters)
-            if value is NotImplemented:
-                return value
-            key += encoders[part](value)
-            part += 1
-        start: bytes | None = key
-        stop: bytes | None
-        low, high = self._low, self._high
-        if low is None and high is None:
-            stop = prefix_successor(key)
-        else:
-            encode = encoders[part]
-            if low is not None:
-                value = low.of(parameters)
-                if value is NotImplemented:
-                    return value
-                start = key + encode(value)
-                if not self._low_inclusive:
-                    start = prefix_successor(start)
-            elif self._nulls_first:
-                start = key + bytes((NULL_FIRST + 1,))
-            if high is not None:
-                value = high.of(parameters)
-                if value is NotImplemented:
-                    return value
-                stop = key + encode(value)
-                if self._high_inclusive:
-                    stop = prefix_successor(stop)
-            else:
-                stop = prefix_successor(key) if self._nulls_first else key + bytes((NULL_LAST,))
-        if start is None or stop is None or len(start) > KEPT_PREFIX or len(stop) > KEPT_PREFIX:
-            return NotImplemented
-        return start, stop
-
-
-def _compile_range(plan: Scan, access: KeyRange, limit: int | None, count: int) -> FastQuery | None:
-    parts = KeyParts(plan.table, access.index)
-    equal = _operands(access.equal, parts.types)
-    if equal is None or (access.not_null and access.low is None and access.high is None):
-        return None
-    if not equal and access.low is None and access.high is None and limit is None:
-        return None  # the whole table: the operators stream it
-    bounds: list[_Operand | None] = []
-    for bound in (access.low, access.high):
-        if bound is None:
-            bounds.append(None)
-            continue
-        operand = _operand(bound, parts.types[len(equal)])
-        if operand is None:
+        if limit < 1:
             return None
-        bounds.append(operand)
-    range_ = _Range(access, parts, equal, bounds[0], bounds[1])
-    may_be_long = any(type_.kind in VARIABLE_LENGTH for type_ in parts.types)
-    return _range_query(plan, range_, limit, count, access.index is not None, may_be_long)
+        plan = plan.source
+    computed: tuple[Expr, ...] = ()
+    if isinstance(plan, Project):
+        computed = plan.expressions
+        plan = plan.source
+    if not isinstance(plan, Scan) or plan.key is not None or not plan.slots:
+        return None
+    return limit, computed, plan
 
 
-def _range_query(
-    plan: Scan, range_: _Range, limit: int | None, count: int, through_index: bool, may_be_long: bool
-) -> FastQuery:
-    compute = range_.compute
-    keys = keys_of(plan.table)
-    prefix = keys.prefix
-    decode_many = keys.codec.decode_many
-    make = stored_row_maker(plan.slots)
-    reverse = plan.reverse
-    enough = LONGEST_RESULT + 1 if limit is None else limit
-    if enough > LONGEST_RESULT + 1:
-        enough = LONGEST_RESULT + 1
+def _parameters(expressions: list[Expr]) -> list[Parameter]:
+    return [node for expression in expressions for node in walk(expression) if isinstance(node, Parameter)]
 
-    def run(reader: Any, parameters: Any) -> Any:
-        if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
-            return NotImplemented
-        found = compute(parameters)
-        if found is NotImplemented:
-            return found
-        start, stop = found
-        pairs: list[tuple[bytes, bytes]] = []
-        if start < stop:
-            for batch in reader.batches(start, stop, reverse=reverse):
-                pairs = pairs + batch if pairs else batch
-                if len(pairs) >= enough:
-                    break
-        if len(pairs) > LONGEST_RESULT:
-            return NotImplemented
-        if len(pairs) > enough:
-            pairs = pairs[:enough]
-        if may_be_long and any(len(key) >= MAXIMUM_KEY for key, _ in pairs):
-            return NotImplemented
-        if through_index:
-            get = reader.get
-            found_rows = [get(prefix + row_key) for _, row_key in pairs]
-            return make(decode_many([data for data in found_rows if data is not None]))
-        return make(decode_many([data for _, data in pairs]))
 
-    return run
+def _with_expressions(
+    run: FastQuery, where: Expr | None, computed: tuple[Expr, ...], expressions: list[Expr]
+) -> FastQuery | None:
+    """`run`, then the scan's condition and the projection, if they need nothing but rows and parameters."""
+    for expression in expressions:
+        for node in walk(expression):
+            if (
+                not isinstance(node, _SIMPLE)
+                or node.is_volatile()
+                or (node.is_stable() and not isinstance(node, Parameter))
+            ):
+                return None
+    operands: list[Operand] = []
+    for parameter in _parameters(expressions):
+        operand = operand_for(parameter, parameter.type)
+        if operand is None or operand.python_type is Decimal:  # what it is computed into may show its scale
+            return None
+        operands.append(operand)
+    keep = None if where is None else where.filter_batch
+    make = row_maker(computed) if computed else None
+
+    def run_all(reader: Any, parameters: Any) -> Any:
+        rows = run(reader, parameters)
+        if rows is NotImplemented or not rows:
+            return rows
+        for operand in operands:
+            if operand.of(parameters) is NotImplemented:
+                return NotImplemented
+        context = EvaluationContext(parameters, _NO_SETTINGS, _NO_TIME)
+        if keep is not None:
+            rows = keep(rows, context)
+        return make(rows, context) if make is not None and rows else rows
+
+    return run_all

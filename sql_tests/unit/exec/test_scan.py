@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from minidb.catalog.schema import IndexKey, Table
 from minidb.exec.fast_query import compile_query
 from minidb.exec.run import run_query
+from minidb.expr.calls import CallOne
+from minidb.expr.compare import GreaterOrEqual
 from minidb.expr.node import Constant, Parameter
-from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Scan
+from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Project, Scan
 from minidb.value.sql_types import BIGINT, BYTEA, INTEGER, TEXT, Row
 
 # id, a (few values, NULLs), b (NULLs), text
@@ -250,9 +252,45 @@ def test_fast_queries_by_index_and_range(reader: Any) -> None:
     assert limited is not None and [row[0] for row in limited(reader, (-3, 100))] == [-3, -2]
 
 
+def test_fast_queries_with_conditions_and_expressions(reader: Any) -> None:
+    access = KeyLookup(None, ((Parameter(0, INTEGER),),))
+    where = GreaterOrEqual(">=", slot(2), Parameter(1, INTEGER))
+    plan = scan(TABLE, access=access, where=where)
+    fast = compile_query(plan)
+    assert fast is not None
+    assert fast(reader, (5, 0)) == [ROWS[25]]
+    assert fast(reader, (5, 12)) == [ROWS[25]] == rows_of(plan, reader, parameters=(5, 12))
+    assert fast(reader, (5, 13)) == fast(reader, (4, 0)) == []
+    assert fast(reader, (5, 1.5)) is NotImplemented and fast(reader, (5,)) is NotImplemented
+    negated = CallOne("-", (slot(0),), INTEGER, lambda value: -value)
+    computed = compile_query(Project(plan, columns(INTEGER, INTEGER), (negated, Parameter(1, INTEGER))))
+    assert computed is not None
+    assert computed(reader, (5, 0)) == [(-5, 0)]
+    volatile = CallOne("f", (slot(0),), INTEGER, lambda value: value, "volatile")
+    assert compile_query(Project(plan, columns(INTEGER), (volatile,))) is None
+    assert compile_query(scan(TABLE, access=access, where=Apply(lambda: True, ()))) is None
+
+
+def test_fast_queries_by_several_keys(reader: Any) -> None:
+    keys = ((Parameter(1, INTEGER),), (integer(5),), (Parameter(0, INTEGER),))
+    for reverse in (False, True):
+        plan = scan(TABLE, access=KeyLookup(None, keys), reverse=reverse)
+        fast = compile_query(plan)
+        assert fast is not None
+        assert fast(reader, (9, 5)) == rows_of(plan, reader, parameters=(9, 5))
+        assert [row[0] for row in fast(reader, (9, -1))] == ([9, 5, -1] if reverse else [-1, 5, 9])
+        assert fast(reader, (9, None)) is NotImplemented
+    pairs = ((integer(6), Parameter(0, INTEGER)), (integer(9), integer(1)))
+    plan = scan(TABLE, access=KeyLookup(UNIQUE, pairs))
+    by_index = compile_query(plan)
+    assert by_index is not None
+    assert by_index(reader, (2,)) == rows_of(plan, reader, parameters=(2,)) != []
+
+
 def test_shapes_that_have_no_fast_form() -> None:
     assert compile_query(scan(TABLE)) is None
     assert compile_query(scan(TABLE, access=KeyRange(PLAIN))) is None
+    assert compile_query(Limit(scan(TABLE, access=KeyRange(PLAIN)), integer(2))) is not None
     assert compile_query(Limit(scan(TABLE), integer(1))) is None
     where = Apply(lambda: True, ())
     assert compile_query(scan(TABLE, access=KeyLookup(None, ((integer(1),),)), where=where)) is None
