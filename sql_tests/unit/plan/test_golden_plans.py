@@ -6,6 +6,7 @@ work of others, these have run before. `optimize.golden` shows only the result.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,59 @@ def test_optimize(planning: Planning, rewrite_golden: bool) -> None:
         return {"": explain(plan).splitlines()}
 
     check(PLANS / "optimize.golden", run, rewrite_golden)
+
+
+@pytest.fixture(scope="module")
+def tpch() -> Planning:
+    """TPC-H's tables with the statistics of scale factor 0.1."""
+    planning = Planning((PLANS / "tpch.sql").read_text(encoding="utf-8"))
+    first, last = datetime.date(1992, 1, 1), datetime.date(1998, 12, 1)
+    planning.analyzed("region", 5, {"r_name": (5, 0, None, None)})
+    planning.analyzed("nation", 25, {"n_name": (25, 0, None, None), "n_regionkey": (5, 0, 0, 4)})
+    planning.analyzed("supplier", 1_000, {"s_nationkey": (25, 0, 0, 24)})
+    planning.analyzed("customer", 15_000, {"c_nationkey": (25, 0, 0, 24), "c_mktsegment": (5, 0, None, None)})
+    planning.analyzed(
+        "part",
+        20_000,
+        {"p_size": (50, 0, 1, 50), "p_brand": (25, 0, None, None), "p_container": (40, 0, None, None)},
+    )
+    planning.analyzed(
+        "partsupp", 80_000, {"ps_partkey": (20_000, 0, 1, 20_000), "ps_suppkey": (1_000, 0, 1, 1_000)}
+    )
+    planning.analyzed(
+        "orders",
+        150_000,
+        {
+            "o_custkey": (10_000, 0, 1, 15_000),
+            "o_orderdate": (2_406, 0, first, last),
+            "o_orderstatus": (3, 0, None, None),
+        },
+    )
+    planning.analyzed(
+        "lineitem",
+        600_572,
+        {
+            "l_orderkey": (150_000, 0, 1, 600_000),
+            "l_partkey": (20_000, 0, 1, 20_000),
+            "l_suppkey": (1_000, 0, 1, 1_000),
+            "l_shipdate": (2_526, 0, first, last),
+            "l_receiptdate": (2_554, 0, first, last),
+            "l_shipmode": (7, 0, None, None),
+            "l_returnflag": (3, 0, None, None),
+            "l_quantity": (50, 0, 1, 50),
+            "l_discount": (11, 0, 0.0, 0.1),
+        },
+    )
+    return planning
+
+
+def test_tpch(tpch: Planning, rewrite_golden: bool) -> None:
+    def run(case: GoldenCase) -> Results:
+        plan = optimize(tpch.plan("\n".join(case.script)))
+        resolve(plan)
+        return {"": explain(plan).splitlines()}
+
+    check(PLANS / "tpch.golden", run, rewrite_golden)
 
 
 def lines(plan: Plan) -> list[str]:
