@@ -13,7 +13,8 @@ from minidb.expr.conditional import Case, Coalesce, Extremum, NullIf
 from minidb.expr.functions_encoding import quote_ident
 from minidb.expr.logic import And, IsNotNull, IsNull, IsTruth, Not, Or
 from minidb.expr.membership import InList, RowOrder
-from minidb.expr.node import Column, Constant, Expr, OuterSlot, Parameter, Slot
+from minidb.expr.node import Column, Constant, Expr, Once, OuterSlot, Parameter, Slot
+from minidb.expr.specialise import Specialised
 from minidb.value.sql_types import INTEGER_KINDS, Kind
 from minidb.value.text import to_text
 
@@ -54,6 +55,10 @@ def render(expression: Expr, unknown: Renderer | None = None) -> str:
             return f"({inner(equal.left)} IS DISTINCT FROM {inner(equal.right)})"
         case IntegerArithmetic() | FloatArithmetic():
             return f"({inner(expression.left)} {expression.operator} {inner(expression.right)})"
+        case Specialised(plain=plain):
+            return inner(plain)
+        case Once(operand=operand):
+            return inner(operand)
         case Cast(operand=operand) | SessionCast(operand=operand) | Relabel(operand=operand):
             return _render_cast(inner(operand), expression)
         case Call():
