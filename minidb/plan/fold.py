@@ -1,7 +1,9 @@
 """Folding one expression: what `rules/fold_constants.py` does to each node once its operands are folded.
 
 A constant NULL decides a comparison, an operator and most functions, whatever their other operands would do
-(PostgreSQL too spares `1 / 0 * NULL` its division); true and false decide AND and OR or vanish from them.
+(PostgreSQL too spares `1 / 0 * NULL` its division); true and false decide AND and OR or vanish from them. A date
+that is compared with a constant timestamp (as with `DATE '1994-01-01' + INTERVAL '1' MONTH`) is compared with a
+date instead: the bare column is cheaper, has statistics and may have an index.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from typing import Final
 from minidb.errors import Error
 from minidb.expr.arithmetic import FloatArithmetic, IntegerArithmetic
 from minidb.expr.calls import Call, CallOne, CallTwo
-from minidb.expr.compare import Comparison
+from minidb.expr.cast import Cast
+from minidb.expr.compare import PLAIN, Comparison, swapped
 from minidb.expr.logic import And, Not, Or
 from minidb.expr.node import Constant, EvaluationContext, Expr
 from minidb.plan.predicates import FALSE, TRUE
 from minidb.plan.traverse import contains_volatile
-from minidb.value.sql_types import BOOLEAN
+from minidb.value.sql_types import BOOLEAN, DATE, Kind
 
 # Immutable expressions look at nothing in it.
 _CONTEXT: Final = EvaluationContext([], {}, datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))
@@ -56,9 +59,32 @@ def simplify(expression: Expr) -> Expr:
         for operand in operands:
             if type(operand) is Constant and operand.value is None and not contains_volatile(expression):
                 return Constant(None, expression.type)
+    if isinstance(expression, Comparison):
+        return _compared_as_date(expression)
     if isinstance(expression, Not) and isinstance(expression.operand, Not):
         return expression.operand.operand
     return expression
+
+
+def _compared_as_date(comparison: Comparison) -> Comparison:
+    """`date::timestamp < timestamp` with the date of that timestamp; one within a day falls between two dates."""
+    left, right = comparison.left, comparison.right
+    if type(left) is Constant and isinstance(right, Cast):
+        return _compared_as_date(swapped(comparison)) if _is_date_cast(right) else comparison
+    if not isinstance(left, Cast) or not _is_date_cast(left) or type(right) is not Constant:
+        return comparison
+    moment: datetime.datetime = right.value
+    day = Constant(moment.date(), DATE)
+    operator = comparison.operator
+    if moment.time() != datetime.time():
+        if operator in ("=", "<>"):
+            return comparison
+        operator = "<=" if operator in ("<", "<=") else ">"
+    return PLAIN[operator](operator, left.operand, day)
+
+
+def _is_date_cast(cast: Cast) -> bool:
+    return cast.type.kind is Kind.TIMESTAMP and cast.operand.type.kind is Kind.DATE
 
 
 def _junction(node: And | Or, kind: type[And] | type[Or], decides: Constant, neutral: Constant) -> Expr:
