@@ -289,7 +289,8 @@ def _interval_number(keyword: str, years: int, months: int, days: int) -> tuple[
         case "DD":
             return days, 2 if days >= 0 else 1
         case "DDD":
-            return years * 360 + months * 30 + days, 3
+            number = years * 360 + months * 30 + days
+            return number, 3 if number >= 0 else 2
         case "CC":
             return int(years / 100), 2
         case _:

@@ -51,6 +51,8 @@ class Kind(Enum):
     JSONB = "jsonb"
     UNKNOWN = "unknown"
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash costs a Python call per look-up
+
 
 @dataclass(frozen=True, slots=True)
 class SqlType:

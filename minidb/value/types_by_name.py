@@ -66,18 +66,15 @@ SERIAL_TYPES: dict[str, SqlType] = {
     "serial8": sql_types.BIGINT,
 }
 
-_UNSUPPORTED = frozenset(
-    """
+_UNSUPPORTED = """
     time with time zone|timetz|money|bit|bit varying|varbit|xml|inet|cidr|macaddr|macaddr8|point|line|lseg|box
-    path|polygon|circle|tsvector|tsquery|int4range|int8range|numrange|tsrange|tstzrange|daterange|int4multirange
-    int8multirange|nummultirange|tsmultirange|tstzmultirange|datemultirange|jsonpath|oid|regclass|regtype|regproc
-    regprocedure|regoper|regoperator|regnamespace|regrole|regconfig|regdictionary|pg_lsn|txid_snapshot
-    pg_snapshot|xid|xid8|cid|tid|refcursor|record|anyelement|anyarray|void|trigger|hstore|citext|int2vector
-    """.replace("\n", "|")
-    .replace(" |", "|")
-    .replace("| ", "|")
-    .split("|")
-)
+    path|polygon|circle|tsvector|tsquery|int4range|int8range|numrange|tsrange|tstzrange|daterange
+    int4multirange|int8multirange|nummultirange|tsmultirange|tstzmultirange|datemultirange|jsonpath|oid
+    regclass|regtype|regproc|regprocedure|regoper|regoperator|regnamespace|regrole|regconfig|regdictionary
+    pg_lsn|txid_snapshot|pg_snapshot|xid|xid8|cid|tid|refcursor|record|anyelement|anyarray|void|trigger|hstore
+    citext|int2vector
+"""
+_UNSUPPORTED_NAMES = frozenset([name.strip() for name in _UNSUPPORTED.strip().replace("\n", "|").split("|")])
 
 _SECOND_DIGITS_KINDS = frozenset({Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.INTERVAL})
 _MAX_CHARACTERS = 10485760
@@ -95,7 +92,7 @@ def type_from_name(name: str, modifiers: Sequence[int] = ()) -> SqlType:
     if found is None:
         if folded.startswith("interval "):
             raise NotSupportedError(f"interval fields are not supported: {name}")
-        if folded in _UNSUPPORTED:
+        if folded in _UNSUPPORTED_NAMES:
             raise NotSupportedError(f"type {name} is not supported")
         raise ProgrammingError(f'type "{name}" does not exist', sqlstate="42704")
     if not modifiers:
@@ -146,7 +143,8 @@ def _with_second_digits(found: SqlType, modifiers: Sequence[int]) -> SqlType:
     digits = modifiers[0]
     if digits < 0:
         first, space, rest = found.kind.value.upper().partition(" ")
-        message = f"{first}({digits}){space}{rest} precision must not be negative"
+        zone = "" if rest.startswith("WITHOUT") else space + rest
+        message = f"{first}({digits}){zone} precision must not be negative"
         raise DataError(message, sqlstate="22023")
     # PostgreSQL reduces more than six digits to six with a warning.
     return SqlType(found.kind, precision=min(digits, 6))
