@@ -1,9 +1,9 @@
 """Folding one expression: what `rules/fold_constants.py` does to each node once its operands are folded.
 
 A constant NULL decides a comparison, an operator and most functions, whatever their other operands would do
-(PostgreSQL too spares `1 / 0 * NULL` its division); true and false decide AND and OR or vanish from them. A date
-that is compared with a constant timestamp (as with `DATE '1994-01-01' + INTERVAL '1' MONTH`) is compared with a
-date instead: the bare column is cheaper, has statistics and may have an index.
+(PostgreSQL too spares `1 / 0 * NULL` its division); true and false decide AND and OR or vanish from them. A
+date that is compared with a constant timestamp (as with `DATE '1994-01-01' + INTERVAL '1' MONTH`) is compared
+with a date instead: the bare column is cheaper, has statistics and may have an index.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def simplify(expression: Expr) -> Expr:
 
 
 def _compared_as_date(comparison: Comparison) -> Comparison:
-    """`date::timestamp < timestamp` with the date of that timestamp; one within a day falls between two dates."""
+    """`date::timestamp < timestamp` as `date < date`; a timestamp within a day falls between two dates."""
     left, right = comparison.left, comparison.right
     if type(left) is Constant and isinstance(right, Cast):
         return _compared_as_date(swapped(comparison)) if _is_date_cast(right) else comparison
