@@ -105,14 +105,12 @@ def _from(session: SessionState, statement: Copy, options: dict[str, Any]) -> in
 def _load(session: SessionState, insert: str, rows: list[tuple[Any, ...]], before: int, table: Table) -> int:
     """Insert a batch; if it fails, once more row by row to find the row to blame."""
     transaction = session.transaction
-    assert transaction is not None
-    start = transaction.savepoint()
     try:
-        return session.execute_many(insert, rows)
+        with session.part():
+            return session.execute_many(insert, rows)
     except Error as error:
-        if session.transaction is not transaction:
+        if session.transaction is not transaction or isinstance(error, OperationalError):
             raise
-        session.retry_from(start)
         for number, row in enumerate(rows, before + 1):
             try:
                 session.execute_many(insert, [row])

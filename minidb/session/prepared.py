@@ -18,7 +18,7 @@ from minidb.value.sql_types import Row, SqlType
 
 FastQuery = Callable[[Any, Sequence[Any]], Any]  # (reader, parameters) -> list[Row] | NotImplemented
 FastChange = Callable[[Any, Sequence[Any]], Any]  # (transaction, parameters) -> int | NotImplemented
-BulkChange = Callable[[Any, Sequence[Sequence[Any]]], Any]  # the same for many parameter rows
+BulkChange = Callable[[Any, list[Any]], Any]  # the same for many parameter rows
 
 
 class Prepared:

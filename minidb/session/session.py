@@ -261,7 +261,10 @@ class Session(SessionState):
             raise InFailedTransaction(IN_FAILED_TRANSACTION)
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
-            return utility.run(self, statement, values)
+            try:
+                return utility.run(self, statement, values)
+            except StatementRestart:
+                return self._run(self._prepare_again(again, parameters), parameters, again)
         if self.transaction is None and not self.autocommit:
             self.begin()
         if self.transaction is None:

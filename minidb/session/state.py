@@ -19,6 +19,7 @@ from minidb.session.database import Database
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
+from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.transaction import Transaction
@@ -44,6 +45,7 @@ class SessionState:
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
+        self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
@@ -58,12 +60,22 @@ class SessionState:
         """Run a statement for each set of parameters; the number of rows changed."""
         raise NotImplementedError
 
-    def retry_from(self, start: Any) -> None:
-        """Undo a failed part of the present statement, which goes on."""
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the present statement that may fail without failing the statement: it is undone."""
         transaction = self.transaction
         assert transaction is not None
-        transaction.rollback_to(start)
-        self.failed = False
+        start = transaction.savepoint()
+        self._parts += 1
+        try:
+            yield
+        except BaseException:
+            if self.transaction is transaction:
+                transaction.rollback_to(start)
+                self.failed = False
+            raise
+        finally:
+            self._parts -= 1
 
     # --- transactions -----------------------------------------------------------------------------
 
@@ -104,8 +116,13 @@ class SessionState:
             transaction.on_commit = self.database.publish_catalog
             transaction.on_commit_failed = self.database.revoke_catalog
         try:
+            if transaction.huge is not None:
+                # Its own writes lie in a file that ends with it: what still reads them is computed now.
+                for result in self._open_results:
+                    result.materialise()
             transaction.commit()
         except BaseException:
+            transaction.rollback()
             self._end(self._settings_before)
             raise
         self._end(self._settings_after)
@@ -136,12 +153,17 @@ class SessionState:
             self._settings_before = self._settings_after = None
 
     def _fail(self, transaction: Transaction, start: Any) -> None:
-        """Undo the failed statement; the transaction accepts nothing more but its end."""
+        """Undo the failed statement; the transaction accepts nothing more but its end.
+
+        If it has no savepoint to go back to, all of it is undone now, so that nobody waits for its locks.
+        """
         if transaction is self.transaction:
-            if start is not None:
-                transaction.rollback_to(start)
-            self._invalidate_results("the query's transaction has failed")
             self.failed = True
+            self._invalidate_results("the query's transaction has failed")
+            if not self._savepoints and not self._parts:
+                transaction.rollback()
+            elif start is not None:
+                transaction.rollback_to(start)
 
     @contextmanager
     def implicit_transaction(self) -> Iterator[Transaction]:
@@ -154,6 +176,12 @@ class SessionState:
         start = transaction.savepoint()
         try:
             yield transaction
+        except StatementRestart:
+            if own:
+                self.rollback()
+            else:
+                transaction.rollback_to(start)
+            raise
         except BaseException:
             if own and self.autocommit:
                 self.rollback()

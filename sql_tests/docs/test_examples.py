@@ -1,7 +1,7 @@
 """The documentation's examples run, and print what they say they print.
 
-The Python blocks of a page run in order, in one namespace and a fresh folder. Comment lines that begin a line,
-right behind a statement, are what the block prints. SQL blocks run statement by statement.
+The Python blocks of a page run in order, in one namespace and a fresh folder. Comment lines that begin a
+line, right behind a statement, are what the block prints. SQL blocks run statement by statement.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
     python -m minidb_testkit.kill_soak [--rounds 50] [--seed N]
 
 Each round starts a child that transfers money between accounts from several threads and checkpoints all the
-time; each transfer adds a row to a ledger, and its id is reported only once COMMIT has returned. The parent kills
-the child with SIGKILL, sometimes while it still creates or recovers the database, opens what is left, and checks:
-every reported id is there, no money was made or lost, the ledger explains every balance, `minidb check` is clean.
+time; each transfer adds a row to a ledger, and its id is reported only once COMMIT has returned. The parent
+kills the child with SIGKILL, sometimes while it still creates or recovers the database, opens what is left,
+and checks: every reported id is there, no money was made or lost, the ledger explains every balance, `minidb
+check` is clean.
 """
 
 from __future__ import annotations
