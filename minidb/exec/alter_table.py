@@ -15,7 +15,7 @@ from msgspec import structs
 from minidb.catalog.catalog import put_object
 from minidb.catalog.row_keys import keys_of, slots_getter
 from minidb.catalog.schema import Sequence, Table
-from minidb.errors import IntegrityError
+from minidb.errors import DataError, IntegrityError
 from minidb.exec.constraints import column_name, duplicated_key
 from minidb.exec.context import ExecutionContext
 from minidb.exec.create_index import build_index, drop_unused, with_storage
@@ -120,7 +120,7 @@ def _rewrite(
                 values[slot] = evaluate(halfway, context)
             changed = tuple(values)
             key = _key(new, changed, context)
-            if key in pairs or (new.primary_key and key in transaction.writes):
+            if key in pairs or (new.primary_key and transaction.first_written((key,)) is not None):
                 raise duplicated_key(new, None, slots_getter(new.primary_key)(changed))
             pairs[key] = keys.codec.encode(changed)
         transaction.put_entries(pairs)
@@ -193,7 +193,10 @@ def _check_foreign_key(table: Table, step: CheckForeignKey, context: ExecutionCo
                 if schema.match_full and any(value is not None for value in values):
                     raise foreign_key.mixed_nulls()
                 continue
-            key = foreign_key.parent_key(foreign_key.as_parent(values))
+            try:
+                key = foreign_key.parent_key(foreign_key.as_parent(values))
+            except DataError:
+                raise foreign_key.missing_parent(values) from None
             if key not in present:
                 if context.transaction.get_latest(key) is None:
                     raise foreign_key.missing_parent(values)

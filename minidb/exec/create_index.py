@@ -70,9 +70,10 @@ def build_index(table: Table, index: TargetIndex, context: ExecutionContext) -> 
                 if entry in entries:
                     raise _duplicate(table, writer, row)
                 entries[entry] = row_key
-        if writer.unique and not entries.keys().isdisjoint(transaction.writes):
+        taken = transaction.first_written(entries) if writer.unique else None
+        if taken is not None:
             for row, key in zip(rows, keys, strict=True):
-                if writer.entry(row, key[PREFIX_LENGTH:]) in transaction.writes:
+                if writer.entry(row, key[PREFIX_LENGTH:]) == taken:
                     raise _duplicate(table, writer, row)
         transaction.put_entries(entries)
 

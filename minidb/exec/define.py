@@ -33,7 +33,6 @@ from minidb.plan.definitions import (
     RenameObject,
     Truncate,
 )
-from minidb.txn.counters import counter_entry
 from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
 
 
@@ -142,11 +141,9 @@ def _alter_sequence(definition: AlterSequence, context: ExecutionContext) -> Non
 
 def restarted(sequence: Sequence, value: int, context: ExecutionContext) -> Sequence:
     """The sequence with a counter of its own again: whoever rolls back keeps the old one."""
-    transaction = context.transaction
-    new = structs.replace(sequence, storage_id=transaction.environment.allocate_id())
-    transaction.put_entry(*counter_entry(new.storage_id, value, False))
-    # In memory too: until the commit nobody finds the counter's state in the store.
-    sequence_counter(structs.replace(new, start=value), context)
+    new = structs.replace(sequence, storage_id=context.transaction.environment.allocate_id())
+    # Outside of the transaction, like each value that it gives out: nobody else knows this counter yet.
+    sequence_counter(new, context).set(value, False)
     return new
 
 

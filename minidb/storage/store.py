@@ -162,7 +162,7 @@ class Store:
         Called without commit_mutex. Also where committers wait if checkpoints cannot keep up with them.
         """
         if self._overloaded:
-            self._catch_up()
+            self.throttle()
         if commit_id > self.durable.commit_id:
             self._group.wait(commit_id)
 
@@ -346,10 +346,12 @@ class Store:
         try:
             with self.commit_mutex:
                 self._active.huge += ((self._last_id + 1, prefixes),)
+                # The view first, unseen: `commit` publishes layer and id in one step.
+                view = self._view
+                self._view = View(view.root, view.generations, (layer, *view.layers))
+                self._views.add(self._view)
                 commit_id = self.commit({}, dropped)
                 self._group.durable_id = self._flush()  # what is older becomes durable with it
-                view = self._view
-                self._show(View(view.root, view.generations, (layer, *view.layers)))
                 return commit_id
         except DatabaseError as error:
             self._fail(error)  # it is committed on disk: only another open can show it
@@ -375,8 +377,10 @@ class Store:
             self._overloaded = self._active.size > _BACKLOG_FACTOR * limit
         self._background.wake()
 
-    def _catch_up(self) -> None:
-        """Wait for the running checkpoint, or make one: memory must not grow without end."""
+    def throttle(self) -> None:
+        """Wait for a checkpoint if memory is short. For those who do not call `sync`, which does it too."""
+        if not self._overloaded:
+            return
         with self._checkpoint_mutex:
             if self._overloaded and self._refuse is None:
                 try:

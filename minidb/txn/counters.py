@@ -29,11 +29,6 @@ _LEAST_AHEAD: Final = 32
 _MOST_AHEAD: Final = 1024
 
 
-def counter_entry(id: int, value: int, called: bool) -> tuple[bytes, bytes]:
-    """The key and the value under which a counter is stored."""
-    return _PREFIX + _ID.pack(id), _STATE.pack(value, called)
-
-
 class CounterExhausted(DataError):
     """The next value would pass the counter's limit, and it does not cycle."""
 

@@ -13,7 +13,7 @@ with an empty one: `_spill`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from time import time
 from typing import Final
 
@@ -207,6 +207,19 @@ class TransactionReads(TransactionState):
                 return value
         self._saw_latest = True
         return self.store.latest.get(key)
+
+    def first_written(self, keys: Iterable[bytes]) -> bytes | None:
+        """The first of `keys` that own writes hold, moved to disk or not."""
+        writes, huge = self.writes, self.huge
+        for key in keys:
+            value = writes.get(key, ABSENT)
+            if value is ABSENT:
+                if huge is None:
+                    continue
+                value = huge.get(key)[1]
+            if value is not None:
+                return key
+        return None
 
     def batches_latest(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
         """Own writes over the newest committed state: for constraints, and for building indexes."""
