@@ -7,14 +7,13 @@ row that DO UPDATE changes may be newer than the snapshot: writing it is up to t
 
 from __future__ import annotations
 
-from minidb.errors import IntegrityError, SerializationFailure
+from minidb.errors import IntegrityError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_actions import ChangeStatement
 from minidb.exec.index_writer import IndexWriter
 from minidb.exec.operator import Operator
 from minidb.exec.table_writer import TableWriter
 from minidb.plan.changes import Insert, OnConflict
-from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import NO_KEY_UPDATE
 from minidb.value.sql_types import Row
 
@@ -113,8 +112,8 @@ class ConflictWriter:
     def _check_visible(self, key: bytes) -> None:
         """Under REPEATABLE READ a conflict with a row that the snapshot does not show cannot be acted on."""
         transaction = self._writer.transaction
-        if transaction.level is IsolationLevel.REPEATABLE_READ and transaction.get(key) is None:
-            raise SerializationFailure("could not serialize access due to concurrent update")
+        if not transaction.control.snapshot_per_statement:
+            transaction.lock_row(key, NO_KEY_UPDATE)
 
     def _update(self, key: bytes, proposed: Row) -> Row | None:
         writer = self._writer
