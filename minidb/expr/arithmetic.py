@@ -7,13 +7,17 @@ Numerics and dates use functions of the value layer, through `calls`.
 
 from __future__ import annotations
 
+import decimal
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from decimal import Decimal
+from typing import Any, Final, NoReturn
 
 from minidb.errors import DataError
+from minidb.expr.calls import CallTwo
 from minidb.expr.node import SAME_FOR_ALL_ROWS, EvaluationContext, Expr
+from minidb.value import numeric
 from minidb.value.sql_types import INTEGER_BOUNDS, Kind, Row, SqlType, Value
 
 _INFINITY: Final = float("inf")
@@ -320,6 +324,34 @@ def single_result(result: float) -> float:
     if rounded == 0.0 and result != 0.0:
         raise DataError("value out of range: underflow", sqlstate="22003")
     return rounded
+
+
+@dataclass(frozen=True, slots=True)
+class NumericArithmetic(CallTwo):
+    """+ - * of numerics, one of which may be an int; a batch runs on the decimal context itself."""
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        first, second = self.arguments
+        lefts = first.evaluate_batch(rows, context)
+        rights = second.evaluate_batch(rows, context)
+        compute = _NUMERIC[self.name]
+        try:
+            results = [
+                None if left is None or right is None else compute(left, right)
+                for left, right in zip(lefts, rights, strict=True)
+            ]
+        except decimal.Overflow:
+            numeric.raise_overflow()
+        if self.name == "*":  # there is no negative zero
+            return [result if result is None or result else result.copy_abs() for result in results]
+        return results
+
+
+_NUMERIC: Final[dict[str, Callable[[Any, Any], Decimal]]] = {
+    "+": numeric.WIDE.add,
+    "-": numeric.WIDE.subtract,
+    "*": numeric.WIDE.multiply,
+}
 
 
 _INTEGER: Final[dict[str, type[IntegerArithmetic]]] = {

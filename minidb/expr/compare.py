@@ -8,6 +8,7 @@ All are `Comparison`s with `operator`, `left` and `right`, which is all that a p
 
 from __future__ import annotations
 
+import decimal
 import operator as python
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -344,7 +345,6 @@ class TotalComparison(Comparison):
         return FUNCTIONS[self.operator](left != left, right != right)
 
     def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
-        compare = FUNCTIONS[self.operator]
         lefts = self.left.evaluate_batch(rows, context)
         right = self.right
         if isinstance(right, SAME_FOR_ALL_ROWS):
@@ -352,16 +352,38 @@ class TotalComparison(Comparison):
             if value is None:
                 return [None] * len(rows)
             if value == value:
-                return [
-                    None if item is None else compare(item, value) if item == item else compare(True, False)
-                    for item in lefts
-                ]
+                try:
+                    return _with_number(self.operator, lefts, value)
+                except decimal.InvalidOperation:
+                    pass  # a NaN among Decimals: Python refuses to order it
+            rights = [value] * len(rows)
+        else:
+            rights = right.evaluate_batch(rows, context)
         holds = self.holds
-        rights = right.evaluate_batch(rows, context)
         return [
             None if item is None or value is None else holds(item, value)
             for item, value in zip(lefts, rights, strict=True)
         ]
+
+
+def _with_number(operator: str, items: list[Value], value: Value) -> list[Value]:
+    """`item operator value` for a value that is no NaN.
+
+    A NaN item is to be greater: Python has every order with NaN false, hence `not <=` instead of `>`.
+    """
+    match operator:
+        case "=":
+            return [None if item is None else item == value for item in items]
+        case "<>":
+            return [None if item is None else item != value for item in items]
+        case "<":
+            return [None if item is None else item < value for item in items]
+        case "<=":
+            return [None if item is None else item <= value for item in items]
+        case ">":
+            return [None if item is None else not item <= value for item in items]
+        case _:
+            return [None if item is None else not item < value for item in items]
 
 
 @dataclass(frozen=True, slots=True)

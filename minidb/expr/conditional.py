@@ -31,12 +31,38 @@ class Case(Expr):
                 return self.results[index].evaluate(row, context)
         return self.otherwise.evaluate(row, context)
 
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        values: list[Value] = [None] * len(rows)
+        still_open = list(range(len(rows)))  # positions of the rows that no condition has taken yet
+        for condition, result in zip(self.conditions, self.results, strict=True):
+            if not still_open:
+                return values
+            taken: list[int] = []
+            left: list[int] = []
+            outcomes = condition.evaluate_batch([rows[position] for position in still_open], context)
+            for position, outcome in zip(still_open, outcomes, strict=True):
+                (taken if outcome else left).append(position)
+            still_open = left
+            _fill(values, taken, result, rows, context)
+        _fill(values, still_open, self.otherwise, rows, context)
+        return values
+
     def children(self) -> tuple[Expr, ...]:
         return self.conditions + self.results + (self.otherwise,)
 
     def with_children(self, children: tuple[Expr, ...]) -> Expr:
         count = len(self.conditions)
         return Case(children[:count], children[count:-1], children[-1], self.type)
+
+
+def _fill(
+    values: list[Value], positions: list[int], result: Expr, rows: list[Row], context: EvaluationContext
+) -> None:
+    """Put the result of the rows at `positions` into `values`."""
+    if positions:
+        computed = result.evaluate_batch([rows[position] for position in positions], context)
+        for position, value in zip(positions, computed, strict=True):
+            values[position] = value
 
 
 @dataclass(frozen=True, slots=True)

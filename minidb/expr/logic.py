@@ -81,6 +81,25 @@ class Or(Expr):
                 result = None
         return result
 
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        """Later operands see only the rows that earlier ones did not make true."""
+        results: list[Value] = self.operands[0].evaluate_batch(rows, context)
+        for operand in self.operands[1:]:
+            open_rows = [row for row, result in zip(rows, results, strict=True) if result is not True]
+            if not open_rows:
+                return results
+            values = iter(operand.evaluate_batch(open_rows, context))
+            merged: list[Value] = []
+            for result in results:
+                if result is not True:
+                    value = next(values)
+                    # None or False is None; anything or True is True.
+                    merged.append(value if result is False or value is True else None)
+                else:
+                    merged.append(True)
+            results = merged
+        return results
+
     def children(self) -> tuple[Expr, ...]:
         return self.operands
 

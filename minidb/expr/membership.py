@@ -9,7 +9,7 @@ from minidb.errors import ProgrammingError
 from minidb.expr.cast import cast, common_type
 from minidb.expr.compare import Comparison, KeyedComparison, with_operator
 from minidb.expr.logic import conjunction, disjunction, negation
-from minidb.expr.node import Constant, EvaluationContext, Expr, Slot
+from minidb.expr.node import SAME_FOR_ALL_ROWS, Constant, EvaluationContext, Expr, Slot
 from minidb.expr.operator_table import compare
 from minidb.value.sql_types import BOOLEAN, Row, SqlType, Value
 
@@ -39,6 +39,25 @@ class InList(Expr):
             elif holds(value, candidate):
                 return True
         return result
+
+    def evaluate_batch(self, rows: list[Row], context: EvaluationContext) -> list[Value]:
+        items = self.items
+        if not all(isinstance(item, SAME_FOR_ALL_ROWS) for item in items):
+            evaluate = self.evaluate
+            return [evaluate(row, context) for row in rows]
+        candidates = [item.evaluate((), context) for item in items]
+        values = self.operand.evaluate_batch(rows, context)
+        missing = None if None in candidates else False
+        equal = self.equal
+        if isinstance(equal, KeyedComparison):
+            key = equal.key
+            known = {key(candidate) for candidate in candidates if candidate is not None}
+            return [None if value is None else True if key(value) in known else missing for value in values]
+        if any(candidate != candidate for candidate in candidates):  # NaN
+            evaluate = self.evaluate
+            return [evaluate(row, context) for row in rows]
+        known = {candidate for candidate in candidates if candidate is not None}
+        return [None if value is None else True if value in known else missing for value in values]
 
     def children(self) -> tuple[Expr, ...]:
         return (self.operand, *self.items)

@@ -52,6 +52,8 @@ def binary(name: str, left: Expr, right: Expr) -> Expr:
         if result.kind in INTEGER_BOUNDS:
             return arithmetic.integer_arithmetic(name, first, second, result)
         return arithmetic.FloatArithmetic(name, first, second, result)
+    if result.kind is Kind.NUMERIC and name in "+-*":
+        return arithmetic.NumericArithmetic(name, (first, second), result, chosen.function, "immutable", True)
     return call(
         name,
         (first, second),
