@@ -203,7 +203,7 @@ def _compile_lookups(
     key_of = keys.key_of if access.index is None else index_keys_of(access.index).encode
     assert key_of is not None
     prefix = keys.prefix
-    decode_many = keys.codec.decode_many
+    decode = keys.codec.decode_through
     make = stored_row_maker(plan.slots)
     through_index = access.index is not None
     reverse = plan.reverse
@@ -221,7 +221,7 @@ def _compile_lookups(
         datas = list(map(get, sorted(found, reverse=reverse)))
         if through_index:
             datas = [None if row_key is None else get(prefix + row_key) for row_key in datas]
-        return make(decode_many([data for data in datas if data is not None]))
+        return decode([data for data in datas if data is not None], make)
 
     return run
 
@@ -324,7 +324,7 @@ def _range_query(
     compute = range_.compute
     keys = keys_of(plan.table)
     prefix = keys.prefix
-    decode_many = keys.codec.decode_many
+    decode = keys.codec.decode_through
     make = stored_row_maker(plan.slots)
     reverse = plan.reverse
     enough = LONGEST_RESULT + 1 if limit is None else limit
@@ -353,7 +353,7 @@ def _range_query(
         if through_index:
             get = reader.get
             found_rows = [get(prefix + row_key) for _, row_key in pairs]
-            return make(decode_many([data for data in found_rows if data is not None]))
-        return make(decode_many([data for _, data in pairs]))
+            return decode([data for data in found_rows if data is not None], make)
+        return decode([data for _, data in pairs], make)
 
     return run

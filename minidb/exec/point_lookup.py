@@ -36,7 +36,7 @@ class PointLookup:
         if None in datas:
             keys = [key for key, data in zip(keys, datas, strict=True) if data is not None]
             datas = [data for data in datas if data is not None]
-        rows = shape.make(shape.decode(datas))
+        rows = shape.decode(datas, shape.make)
         if shape.with_key:
             rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
         return rows if shape.where is None else shape.where(rows, context)
@@ -97,7 +97,7 @@ class BatchLookup:
         if None in found:
             values = [value for value, data in zip(values, found, strict=True) if data is not None]
             keys = [key for key, data in zip(keys, found, strict=True) if data is not None]
-        rows = shape.make(shape.decode([data for data in found if data is not None]))
+        rows = shape.decode([data for data in found if data is not None], shape.make)
         if shape.with_key:
             rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
         if self._where is not None:

@@ -9,7 +9,7 @@ The first batches are small, so that LIMIT 1 reads little; storage makes them gr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any, Final
 
@@ -26,16 +26,16 @@ from minidb.value.sql_types import Row
 _key_of = itemgetter(0)
 _value_of = itemgetter(1)
 
-RowMaker = Callable[[list[Row]], list[Row]]
+RowMaker = Callable[[Iterable[Row]], list[Row]]
 
 
 def stored_row_maker(slots: tuple[int, ...]) -> RowMaker:
     """Stored rows -> rows of just `slots`. A stored row has one element more than the table has slots."""
     if not slots:
-        return lambda rows: [()] * len(rows)
+        return lambda rows: [() for _ in rows]
     if len(slots) == 1:
-        (only,) = slots
-        return lambda rows: [(row[only],) for row in rows]
+        only = itemgetter(slots[0])
+        return lambda rows: list(zip(map(only, rows)))
     if slots == tuple(range(len(slots))):
         pick: Any = itemgetter(slice(len(slots)))
     else:
@@ -74,8 +74,8 @@ class ScanShape:
     """What the executions of one `Scan` have in common."""
 
     __slots__ = (
-        "counts_only", "decode", "fetches", "finder", "make", "may_be_long", "plan", "ranges", "reverse",
-        "row_prefix", "row_stop", "where", "with_key",
+        "codec", "counts_only", "decode", "fetches", "finder", "make", "may_be_long", "plan", "ranges",
+        "reverse", "row_prefix", "row_stop", "where", "with_key",
     )  # fmt: skip
 
     def __init__(self, plan: Scan) -> None:
@@ -84,7 +84,8 @@ class ScanShape:
         self.plan = plan
         self.row_prefix = keys.prefix
         self.row_stop = prefix_successor(keys.prefix)
-        self.decode = keys.codec.decode_many
+        self.codec = keys.codec
+        self.decode = keys.codec.decode_through
         self.make = stored_row_maker(plan.slots)
         self.with_key = plan.key is not None
         self.where = None if plan.where is None else plan.where.filter_batch
@@ -142,16 +143,18 @@ class ScanOperator(Operator):
             if shape.fetches:
                 prefix = shape.row_prefix
                 pairs = self._rows_at([prefix + row_key for _, row_key in pairs])
-            stored = shape.decode(list(map(_value_of, pairs)))
+            datas = list(map(_value_of, pairs))
             if long_keys is not None or shape.with_key:
                 keys = list(map(_key_of, pairs))
                 if long_keys is not None:
-                    keys, stored = long_keys.arrange(keys, stored)
-                rows = shape.make(stored)
+                    keys, stored = long_keys.arrange(keys, shape.codec.decode_many(datas))
+                    rows = shape.make(stored)
+                else:
+                    rows = shape.decode(datas, shape.make)
                 if shape.with_key:
                     rows = [(*row, key) for row, key in zip(rows, keys, strict=True)]
             else:
-                rows = shape.make(stored)
+                rows = shape.decode(datas, shape.make)
             if shape.where is not None:
                 rows = shape.where(rows, context)
             if rows:

@@ -16,9 +16,10 @@ an array of its three fields.
 from __future__ import annotations
 
 import datetime
+import struct
 import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import GenericAlias
 from typing import Any, Final
@@ -68,7 +69,12 @@ def _decode_other(wanted: type, value: Any) -> Any:
     raise TypeError(f"a row cannot hold {wanted.__name__}")
 
 
+def _lone_surrogate() -> DataError:
+    return DataError("text holds a lone surrogate, which UTF-8 cannot encode", sqlstate="22021")
+
+
 _crc32 = zlib.crc32
+_checksum = struct.Struct(">BI").pack  # MessagePack's code for four bytes of unsigned integer, and those
 _encode = msgspec.msgpack.Encoder(enc_hook=_encode_other, uuid_format="bytes").encode
 
 
@@ -105,10 +111,24 @@ class RowCodec:
         try:
             body = _encode((*row, 0))[:-1]
         except UnicodeEncodeError:
-            raise DataError(
-                "text holds a lone surrogate, which UTF-8 cannot encode", sqlstate="22021"
-            ) from None
-        return body + b"\xce" + _crc32(body).to_bytes(4, "big")
+            raise _lone_surrogate() from None
+        return body + _checksum(0xCE, _crc32(body))
+
+    def encode_values(self, values: list[Value]) -> bytes:
+        """The same for a list of the slots' values and one more element, which must be 0: a little faster."""
+        try:
+            body = _encode(values)[:-1]
+        except UnicodeEncodeError:
+            raise _lone_surrogate() from None
+        return body + _checksum(0xCE, _crc32(body))
+
+    def encode_many(self, rows: Iterable[Row]) -> list[bytes]:
+        """The bytes of a batch of rows."""
+        try:
+            bodies = [_encode((*row, 0))[:-1] for row in rows]
+        except UnicodeEncodeError:
+            raise _lone_surrogate() from None
+        return [body + _checksum(0xCE, _crc32(body)) for body in bodies]
 
     def decode(self, data: bytes) -> Row:
         """The values by slot, and one more element."""
@@ -125,6 +145,13 @@ class RowCodec:
             return list(map(self._decode, datas))
         except msgspec.MsgspecError:
             return [self.decode(data) for data in datas]
+
+    def decode_through(self, datas: list[bytes], pick: Callable[[Iterable[Row]], list[Row]]) -> list[Row]:
+        """`pick` of the rows of a whole batch: each is dropped again as soon as it has been picked from."""
+        try:
+            return pick(map(self._decode, datas))
+        except msgspec.MsgspecError:
+            return pick([self.decode(data) for data in datas])
 
     def _decode_older(self, data: bytes) -> Row:
         """A row from before ADD COLUMN: decode what it has, fill in the rest."""

@@ -9,6 +9,7 @@ import pytest
 from exec_fixture import Apply, Database, columns, context, make_index, make_table, rows_of, scan, slot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from minidb.catalog.schema import IndexKey, Table
 from minidb.exec.fast_query import compile_query
@@ -308,6 +309,20 @@ def test_a_long_result_is_left_to_the_operators() -> None:
     assert fast is not None
     assert fast(database.store.latest, (0,)) is NotImplemented
     assert len(fast(database.store.latest, (4000,))) == 1000
+    database.close()
+
+
+def test_rows_from_before_a_column_was_added() -> None:
+    old = make_table((INTEGER, TEXT))
+    new = structs.replace(old, slot_types=(INTEGER, TEXT, INTEGER), slot_missing=(None, None, 7))
+    database = Database()
+    database.insert(old, [(1, "a"), (2, "b")])
+    database.insert(new, [(3, "c", 9)])
+    reader = database.store.latest
+    assert rows_of(scan(new), reader) == [(1, "a", 7), (2, "b", 7), (3, "c", 9)]
+    assert rows_of(Scan(new, "t", columns(INTEGER), (2,)), reader) == [(7,), (7,), (9,)]
+    fast = compile_query(scan(new, access=KeyRange(None, (), Parameter(0, INTEGER))))
+    assert fast is not None and fast(reader, (2,)) == [(2, "b", 7), (3, "c", 9)]
     database.close()
 
 
