@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, Final
 
-from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of
+from minidb.catalog.row_keys import PREFIX_LENGTH, TableKeys, integer_packer, keys_of
 from minidb.exec.fast_fields import Field
 from minidb.exec.fast_indexes import FastIndex
 from minidb.plan.changes import Target
 from minidb.txn.lock_modes import ROW_EXCLUSIVE
-from minidb.value.sql_types import Row, Value
+from minidb.value.sql_types import INTEGER_KINDS, Row, Value
 
 _CHUNK: Final = 5_000  # rows at a time: what is held twice stays small
 _NONE: Final = type(None)
@@ -90,19 +91,21 @@ def _accepted(field: Field, column: tuple[Value, ...]) -> Any:
 def _storer(target: Target, indexes: list[FastIndex]) -> Callable[[Any, list[Row]], bool]:
     table = target.table
     keys = keys_of(table)
-    encode, row_keys = keys.codec.encode, keys.row_key
+    encode_many = keys.codec.encode_many
     prefix, storage_id = keys.prefix, table.storage_id
+
+    keys_of_rows = _key_maker(keys)
 
     def store(transaction: Any, rows: list[Row]) -> bool:
         """Write rows and index entries; False if a key is taken."""
-        if row_keys is not None:
-            stored = list(map(row_keys, rows))
-            if transaction.insert_many(list(zip(stored, map(encode, rows), strict=True))) is not None:
+        if keys_of_rows is not None:
+            stored = keys_of_rows(rows)
+            if transaction.insert_many(list(zip(stored, encode_many(rows), strict=True))) is not None:
                 return False
         else:
             next_id = transaction.next_row_id
             stored = [prefix + next_id(storage_id).to_bytes(8, "big") for _ in rows]
-            transaction.put_entries(dict(zip(stored, map(encode, rows), strict=True)))
+            transaction.put_entries(dict(zip(stored, encode_many(rows), strict=True)))
         for index in indexes:
             single: list[tuple[bytes, bytes]] = []
             shared: dict[bytes, bytes] = {}
@@ -120,3 +123,22 @@ def _storer(target: Target, indexes: list[FastIndex]) -> Callable[[Any, list[Row
         return True
 
     return store
+
+
+def _key_maker(keys: TableKeys) -> Callable[[list[Row]], list[bytes]] | None:
+    """The storage keys of many rows; None for a table without a primary key."""
+    row_key, slots = keys.row_key, keys.table.primary_key
+    if row_key is None:
+        return None
+    if len(slots) != 1 or keys.table.slot_types[slots[0]].kind not in INTEGER_KINDS:
+        return lambda rows: list(map(row_key, rows))
+    pick = itemgetter(slots[0])
+    pack, start = integer_packer(keys.prefix)
+
+    def integer_keys(rows: list[Row]) -> list[bytes]:
+        values = list(map(pick, rows))
+        if min(values) < 0:
+            return list(map(row_key, rows))
+        return list(map(pack, repeat(start), values))
+
+    return integer_keys

@@ -6,12 +6,15 @@ foreign keys, so that a row wrong in several ways reports the same error in both
 
 from __future__ import annotations
 
+import re
+
 from minidb.catalog.schema import IndexSchema, Table
 from minidb.errors import IntegrityError
 from minidb.expr.node import EvaluationContext, Expr
 from minidb.value.sql_types import Row, SqlType, Value
 from minidb.value.text import to_text
 
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _SHOWN_LENGTH = 64  # longer values are cut in error details
 
 
@@ -92,12 +95,19 @@ def duplicated_key(table: Table, index: IndexSchema | None, values: tuple[Value,
 def key_text(table: Table, index: IndexSchema | None, values: tuple[Value, ...]) -> str:
     """(a, b)=(1, 2), as error details show a key."""
     if index is None:
-        return slots_text(table, table.primary_key, values)
+        names = [_quoted(column_name(table, slot)) for slot in table.primary_key]
+        types = [table.slot_types[slot] for slot in table.primary_key]
+        return f"({', '.join(names)})=({_texts(values, types)})"
     names = [
-        column_name(table, key.slot) if key.slot is not None else str(key.expression) for key in index.keys
+        _quoted(column_name(table, key.slot)) if key.slot is not None else str(key.expression)
+        for key in index.keys
     ]
     types = [key.type for key in index.keys]
     return f"({', '.join(names)})=({_texts(values, types)})"
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 def slots_text(table: Table, slots: tuple[int, ...], values: tuple[Value, ...]) -> str:

@@ -1,4 +1,4 @@
-"""DELETE: the source yields each row's storage key and its stored values, from which its index entries follow."""
+"""DELETE: the source yields each row's storage key and its values, from which its index entries follow."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@
 
 `compile_change` looks at a resolved plan once and returns a function (transaction, parameters) -> row count,
 or None if the plan has another shape: foreign keys, RETURNING, ON CONFLICT, generated columns, expressions
-that need more than the row and its parameters. The function returns NotImplemented, with nothing written, for all
-that it is not made for or that will be an error; the general path then runs the same plan and reports it.
+that need more than the row and its parameters. The function returns NotImplemented, with nothing written,
+for all that it is not made for or that will be an error; the general path then runs the same plan and
+reports it.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def parameter_count(fields: list[Field]) -> int:
 
 
 # What a loop over given values unpacks: slot, parameter, type and bounds, and the rest behind them.
-GivenField = tuple[int, int, type, Any, int, Field]
+GivenField = tuple[int, int, Any, Any, int, Field]
 
 
 def given_field(field: Field) -> GivenField:

@@ -173,8 +173,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     needs_context = bool(computed) or where is not None
     not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     codec = keys_of(target.table).codec
-    encode, decode = codec.encode, codec.decode
-    slots = len(target.table.slot_types)
+    encode, decode = codec.encode_values, codec.decode
     table_id = target.table.id
     violates = row_checks(target)
 
@@ -195,7 +194,8 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             context = parameter_context(parameters)
             if where is not None and where(old, context) is not True:
                 return 0
-        values = list(old[:slots])
+        values = list(old)
+        values[-1] = 0  # in the place of the old checksum
         for slot, constant in constants:
             values[slot] = constant
         for slot, index, python_type, low, high, field in given:
@@ -212,17 +212,16 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
         for slot in not_null:
             if values[slot] is None:
                 return NotImplemented
-        row = tuple(values)
-        if violates is not None and violates(row):
+        if violates is not None and violates(tuple(values)):
             return NotImplemented
         if not transaction.table_locks.get(table_id, 0) & ROW_EXCLUSIVE:
             transaction.lock_table(table_id, ROW_EXCLUSIVE)
         if not indexes:
-            transaction.put(key, encode(row))
+            transaction.put(key, encode(values))
             return 1
         start = transaction.savepoint()
-        transaction.put(key, encode(row))
-        if _move(transaction, indexes, old, row, key):
+        transaction.put(key, encode(values))
+        if _move(transaction, indexes, old, tuple(values), key):
             return 1
         transaction.rollback_to(start)
         return NotImplemented

@@ -101,6 +101,8 @@ class ChangeStatement:
                 self.context.check_cancel()
             changed = writer.complete(replace_slots(row, len(writer.table.slot_types), slots, values))
             writer.update(key, row, changed, shape)
+            if action == "set default" and self.queue is not None:
+                self.queue.refer(foreign_key, values)  # even if the default is what the row had: it is gone
 
     def _defaults(self, target: Target, slots: tuple[int, ...]) -> tuple[Value, ...]:
         defaults = [target.defaults[slot] for slot in slots]

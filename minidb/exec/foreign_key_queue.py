@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from minidb.catalog.row_keys import index_keys_of, keys_of, slots_getter
 from minidb.catalog.schema import ForeignKeySchema, Table
-from minidb.errors import IntegrityError
+from minidb.errors import DataError, IntegrityError
 from minidb.exec.constraints import column_name, slots_text
 from minidb.exec.context import ExecutionContext
 from minidb.plan.changes import Target
@@ -137,14 +137,14 @@ class ForeignKeyQueue:
     def inserted(self, table_id: int, row: Row) -> None:
         """A row was stored in a table."""
         for foreign_key in self.outgoing(table_id):
-            self._refer(foreign_key, foreign_key.child_values(row))
+            self.refer(foreign_key, foreign_key.child_values(row))
 
     def updated(self, table_id: int, old: Row, new: Row) -> None:
         """A row changed."""
         for foreign_key in self.outgoing(table_id):
             values = foreign_key.child_values(new)
             if values != foreign_key.child_values(old):
-                self._refer(foreign_key, values)
+                self.refer(foreign_key, values)
         for foreign_key in self.incoming(table_id):
             before = foreign_key.parent_values(old)
             after = foreign_key.parent_values(new)
@@ -166,7 +166,7 @@ class ForeignKeyQueue:
             foreign_key, rows = next(iter(self.missing.items()))
             del self.missing[foreign_key]
             for values in rows:
-                if not self.is_present(foreign_key, foreign_key.as_parent(values)):
+                if not self._has_parent(foreign_key, values):
                     raise foreign_key.missing_parent(values)
 
     def is_present(self, foreign_key: ForeignKey, values: Values) -> bool:
@@ -183,13 +183,21 @@ class ForeignKeyQueue:
         self._present.add(key)
         return True
 
-    def _refer(self, foreign_key: ForeignKey, values: Values) -> None:
+    def refer(self, foreign_key: ForeignKey, values: Values) -> None:
+        """A child row refers to the parent with these values."""
         if None in values:
             if foreign_key.schema.match_full and any(value is not None for value in values):
                 raise foreign_key.mixed_nulls()
             return
-        if not self.is_present(foreign_key, foreign_key.as_parent(values)):
+        if not self._has_parent(foreign_key, values):
             self.missing.setdefault(foreign_key, []).append(values)
+
+    def _has_parent(self, foreign_key: ForeignKey, values: Values) -> bool:
+        try:
+            wanted = foreign_key.as_parent(values)
+        except DataError:
+            return False  # a value that the parent's type cannot hold
+        return self.is_present(foreign_key, wanted)
 
 
 def _converters(

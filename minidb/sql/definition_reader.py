@@ -204,6 +204,17 @@ class DefinitionReader:
         self.reader.index += 1
         return -int(token.text) if negative else int(token.text)
 
+    def collation(self) -> None:
+        """[COLLATE "C"]: text is ordered by code point and in no other way."""
+        if not self.accept("COLLATE"):
+            return
+        position = self.position()
+        name = self.name()
+        if self.accept("."):
+            name = self.name()
+        if name not in ("C", "POSIX", "ucs_basic"):
+            raise self.refuse(f'collation "{name}" is', position)
+
     # -- expressions ----------------------------------------------------------------------------------
 
     def parenthesized(self) -> Fragment:
@@ -237,6 +248,17 @@ class DefinitionReader:
         if reader.index == first:
             raise self.error()
         return self.between(first, reader.index)
+
+    def skip_parentheses(self) -> None:
+        """( ... ), whatever is inside."""
+        depth = 0
+        while not self.reader.at_end():
+            word = self.word()
+            depth += 1 if word == "(" else -1 if word == ")" else 0
+            self.reader.index += 1
+            if depth == 0:
+                return
+        raise self.error()
 
     def between(self, first: int, stop: int) -> Fragment:
         """The text of tokens [first, stop)."""

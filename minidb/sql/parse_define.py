@@ -16,6 +16,7 @@ from minidb.sql.define_syntax import (
     CreateViewSyntax,
     DefinitionSyntax,
     DropSyntax,
+    Fragment,
     IndexKeySyntax,
     ReindexSyntax,
     RenameSyntax,
@@ -26,7 +27,7 @@ from minidb.sql.definition_reader import DefinitionReader
 from minidb.sql.parse_table import alter_table, create_table
 from minidb.sql.utility import TableName
 
-_KEY_ENDS = frozenset({"ASC", "DESC", "NULLS", "COLLATE"})
+_KEY_ENDS = frozenset({"ASC", "DESC", "NULLS"})
 _DROPPABLE = ("TABLE", "VIEW", "SEQUENCE", "INDEX")
 
 
@@ -42,9 +43,10 @@ def parse_definition(text: str, tokens: Sequence[Token]) -> DefinitionSyntax:
 
 def _refuse(reader: DefinitionReader, verb: str) -> NotSupportedError:
     """CREATE FUNCTION is not supported."""
-    if not reader.word() or not reader.word()[0].isalpha():
+    word = reader.word()
+    if not word or not word[0].isalpha():
         raise reader.error()
-    return reader.refuse(f"{verb} {reader.word()} is")
+    return reader.refuse("materialized views are" if word == "MATERIALIZED" else f"{verb} {word} is")
 
 
 def _create(reader: DefinitionReader) -> DefinitionSyntax:
@@ -77,7 +79,7 @@ def _create_index(reader: DefinitionReader, unique: bool) -> CreateIndexSyntax:
         raise reader.refuse("CREATE INDEX CONCURRENTLY is")
     if_not_exists = reader.if_not_exists()
     name: str | None = None
-    if reader.word() != "ON":
+    if if_not_exists or reader.word() != "ON":
         name = reader.name()
     reader.expect("ON")
     reader.accept("ONLY")
@@ -105,19 +107,18 @@ def _index_key(reader: DefinitionReader) -> IndexKeySyntax:
     position = reader.position()
     start = reader.reader.index
     column: str | None = None
-    expression = None
+    expression: Fragment | None = None
     if reader.word() == "(":
         expression = reader.parenthesized()
     else:
-        expression = reader.fragment(_KEY_ENDS)
-        if reader.reader.index == start + 1:
-            stop = reader.reader.index
-            reader.reader.index = start
-            column = reader.name()
-            assert reader.reader.index == stop
-            expression = None
-    if reader.word() == "COLLATE":
-        raise reader.refuse("COLLATE is")
+        column = reader.name()
+        if reader.word() == "(":  # a function call needs no parentheses around it
+            reader.skip_parentheses()
+            expression = reader.between(start, reader.reader.index)
+            column = None
+    reader.collation()
+    if reader.word() not in (*_KEY_ENDS, ",", ")", "", "+", "-", "*", "/", "|"):
+        raise reader.refuse("an operator class is")
     descending = reader.accept("DESC")
     if not descending:
         reader.accept("ASC")

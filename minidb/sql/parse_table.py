@@ -133,8 +133,10 @@ def column(reader: DefinitionReader) -> ColumnSyntax:
     name = reader.name()
     type_, serial = reader.type()
     constraints: list[Constraint] = []
+    reader.collation()
     while reader.word() not in (",", ")", ""):
         constraints.append(_column_constraint(reader))
+        reader.collation()
     if reader.word() == "" and not reader.reader.at_end():
         raise reader.error()
     return ColumnSyntax(name, type_, serial, tuple(constraints), position)
@@ -162,8 +164,6 @@ def _column_constraint(reader: DefinitionReader) -> Constraint:
         return Key(name, position, primary=False)
     if reader.accept("REFERENCES"):
         return _references(reader, name, position, ())
-    if reader.word() == "COLLATE":
-        raise reader.refuse("COLLATE is")
     if reader.word() in ("STORAGE", "COMPRESSION"):
         raise reader.refuse(f"{reader.word()} is")
     raise reader.error()
@@ -381,8 +381,7 @@ def _alter_column(reader: DefinitionReader) -> Action:
         type_, serial = reader.type()
         if serial:
             raise reader.error()
-        if reader.word() == "COLLATE":
-            raise reader.refuse("COLLATE is")
+        reader.collation()
         using = reader.fragment(frozenset()) if reader.accept("USING") else None
         return SetType(name, type_, using, position)
     if reader.accept("SET", "DEFAULT"):

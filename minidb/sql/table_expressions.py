@@ -21,7 +21,7 @@ from minidb.sql.bind_expression import bind_expression, bind_in_clause
 from minidb.sql.bind_function import call
 from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.define_syntax import Fragment
-from minidb.sql.names import position_of
+from minidb.sql.names import identifier, position_of
 from minidb.sql.object_names import quoted
 from minidb.sql.parse import parse_expression
 from minidb.sql.scope import Relation, Scope
@@ -34,7 +34,7 @@ PREDICATE = "index predicate"
 GENERATION = "column generation expression"
 TRANSFORM = "transform expression"
 
-_SELECT = len("SELECT ")
+_SELECT = len("SELECT (")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def bind_over_row(catalog: Catalog, table: Table, text: str | Fragment, what: st
     """An expression over the table's stored row; positions in errors point into a fragment's statement."""
     source = text if isinstance(text, str) else text.text
     try:
-        tree = parse_expression(source)
-        _refuse_queries(tree, what)
+        tree = parse_expression(f"({source})")  # in parentheses, so that nothing after it reads as an alias
+        _refuse_parts(tree, what)
         binder = Binder(catalog, (), {}, _ALONE)
         row = tuple([binder.new_column(str(slot), type_) for slot, type_ in enumerate(table.slot_types)])
         scope = Scope()
@@ -122,10 +122,18 @@ def _no_query(
 _ALONE = Parts(bind_expression, _no_query, _no_query)
 
 
-def _refuse_queries(tree: exp.Expression, what: str) -> None:
+def _refuse_parts(tree: exp.Expression, what: str) -> None:
     for node in tree.walk():
         if isinstance(node, exp.Query | exp.Exists):
             raise NotSupportedError(f"cannot use subquery in {what}", position=position_of(node))
+        if isinstance(node, exp.Column) and what == DEFAULT and identifier(node.this) not in _WORDS:
+            raise NotSupportedError(f"cannot use column reference in {what}", position=position_of(node))
+
+
+# Functions that are called without parentheses and may look like columns.
+_WORDS = frozenset(
+    {"user", "current_user", "session_user", "current_role", "current_catalog", "current_schema"}
+)
 
 
 def _slots(expression: Expr, row: tuple[Column, ...]) -> Expr:

@@ -291,16 +291,21 @@ class _Adapter:
             if len(fields) == 3 or not expected or part.token_type is TokenType.IDENTIFIER:
                 break
             fields.append(word)
+            following = part
             self.position += 1
         for extra in (" ".join(fields), precision):
             self.output.append(_token(TokenType.COMMA, ",", token))
             self.output.append(_token(TokenType.STRING, extra, token))
-        self.output.append(_token(TokenType.R_PAREN, ")", token))
+        self.output.append(_token(TokenType.R_PAREN, ")", token, following))  # ends where all of it ends
         return True
 
     def symbol(self, token: Token) -> None:
         """Parameters, and signs that PostgreSQL spells or reads differently."""
         kind = token.token_type
+        if kind is TokenType.QDCOLON and not self.after_value():  # ?::int, in one token
+            self.parameter(token, token, "?", None)
+            self.output.append(_token(TokenType.DCOLON, "::", token))
+            return
         if token.text in _NOT_SQL and kind is not TokenType.IDENTIFIER:
             raise near(self.text, token)
         if kind is TokenType.L_BRACKET or kind is TokenType.R_BRACKET:
