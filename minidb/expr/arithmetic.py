@@ -8,6 +8,7 @@ Numerics and dates use functions of the value layer, through `calls`.
 from __future__ import annotations
 
 import decimal
+import operator
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -270,6 +271,11 @@ def _unless_overflow(result: float, left: float, right: float) -> float:
     return result
 
 
+_PLAIN_FLOAT: Final[dict[str, Callable[[float, float], float]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
 _FLOAT: Final[dict[str, Callable[[float, float], float]]] = {
     "+": add_float,
     "-": subtract_float,
@@ -302,6 +308,16 @@ class FloatArithmetic(Expr):
         lefts = self.left.evaluate_batch(rows, context)
         rights = self.right.evaluate_batch(rows, context)
         if self.type.kind is Kind.DOUBLE:
+            if self.operator != "/":
+                plain = _PLAIN_FLOAT[self.operator]
+                results = [
+                    None if left is None or right is None else plain(left, right)
+                    for left, right in zip(lefts, rights, strict=True)
+                ]
+                # One look at all of them: nothing infinite, NaN or, after a product, zero needs no other.
+                total = sum([result for result in results if result is not None])
+                if total - total == 0.0 and not (self.operator == "*" and 0.0 in results):
+                    return results
             return [
                 None if left is None or right is None else function(left, right)
                 for left, right in zip(lefts, rights, strict=True)

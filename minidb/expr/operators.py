@@ -11,7 +11,7 @@ from minidb.expr import arithmetic, json_operators
 from minidb.expr.calls import call
 from minidb.expr.cast import cast
 from minidb.expr.compare import FUNCTIONS, IsDistinct
-from minidb.expr.like import similar_to
+from minidb.expr.like import PATTERN_OPERATORS, pattern_match, similar_to
 from minidb.expr.logic import conjunction, disjunction, negation
 from minidb.expr.membership import compare_rows as compare_rows
 from minidb.expr.membership import in_list as in_list
@@ -44,6 +44,8 @@ def binary(name: str, left: Expr, right: Expr) -> Expr:
     if name in ("SIMILAR TO", "NOT SIMILAR TO"):
         found = similar_to(left, right, None)
         return negation(found) if name == "NOT SIMILAR TO" else found
+    if name in PATTERN_OPERATORS:
+        return pattern_match(name, left, right)
     chosen = resolved(name, (left, right))
     first = adapted(left, chosen.kinds[0], chosen.converts)
     second = adapted(right, chosen.kinds[1], chosen.converts)

@@ -289,3 +289,12 @@ def matches_insensitive(text: str, pattern: str) -> bool:
 def not_matches_insensitive(text: str, pattern: str) -> bool:
     """text !~* pattern."""
     return regular_expression(pattern, True).search(text) is None
+
+
+def matcher(operator: str, pattern: str) -> Matcher:
+    """The test that `~~`, `~~*`, `~` or `~*` makes of a text; for the negated operators what they negate."""
+    insensitive = operator.endswith("*")
+    if "~~" in operator:
+        return like_matcher(pattern, "\\", insensitive)
+    search = regular_expression(pattern, insensitive).search
+    return lambda text: search(text) is not None
