@@ -136,9 +136,8 @@ def _prune_project(plan: Project, needed: Needed) -> Plan:
 def _prune_aggregate(plan: Aggregate, needed: Needed) -> Plan:
     calls = plan.calls
     if needed is not None:
+        # None may be left: without GROUP BY there still is one row, of no columns.
         calls = tuple([call for call in calls if call.column.id in needed])
-        if not calls and not plan.group:
-            calls = plan.calls[:1]
     kept = Aggregate(plan.source, plan.group, plan.group_expressions, calls)
     below = _with_own(kept, set())
     return map_children(kept, lambda child: _prune(child, below))

@@ -66,7 +66,9 @@ def _push(plan: Plan, conjuncts: list[Expr]) -> Plan:
         case Scan():
             if not conjuncts:
                 return plan
-            return replace(plan, where=join(unique([*split(plan.where), *conjuncts])))
+            if plan.where is not None:
+                conjuncts = unique([*split(plan.where), *conjuncts])
+            return replace(plan, where=join(conjuncts))
         case Project(source, columns, expressions):
             values = dict(zip([column.id for column in columns], expressions, strict=True))
             movable, kept = _divide(conjuncts, lambda conjunct: _can_be_rewritten(conjunct, values))
@@ -117,9 +119,9 @@ def _push(plan: Plan, conjuncts: list[Expr]) -> Plan:
 def _push_from_filter(source: Plan, where: Expr, conjuncts: list[Expr]) -> Plan:
     own = split(where)
     if not contains_volatile(where):
-        return _push(source, unique([*own, *conjuncts]))
+        return _push(source, own + conjuncts)
     volatile, movable = _divide(own, contains_volatile)
-    return _filtered(_push(source, unique([*movable, *conjuncts])), volatile)
+    return _filtered(_push(source, movable + conjuncts), volatile)
 
 
 def _filtered(plan: Plan, conjuncts: list[Expr]) -> Plan:
