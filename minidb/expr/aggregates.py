@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from minidb.errors import ProgrammingError
+from minidb.expr import refused
 from minidb.expr.aggregate_base import AggregateFunction as AggregateFunction
 from minidb.expr.aggregate_basic import FOLDS, Count, Extreme, Fold, StringAggregate
 from minidb.expr.aggregate_json import json_aggregate
@@ -87,8 +88,8 @@ _SIGNATURES: Final[dict[str, list[Signature]]] = {
 
 
 def is_aggregate(name: str) -> bool:
-    """Whether `name`, in lower case, is an aggregate function's."""
-    return name == "count" or name in _MAKERS or name in _JSON
+    """Whether `name`, in lower case, is an aggregate function's, even of one that `aggregate` refuses."""
+    return name == "count" or name in _MAKERS or name in _JSON or name in refused.AGGREGATES
 
 
 def aggregate(
@@ -98,6 +99,8 @@ def aggregate(
 
     `arguments` is empty for count(*).
     """
+    if name in refused.AGGREGATES:
+        raise refused.refuse("the aggregate function", name)
     if distinct:
         _check_distinct(arguments)
     if name == "count" and len(arguments) <= 1:

@@ -19,6 +19,7 @@ from minidb.expr import (
     functions_regexp,
     functions_string,
     functions_system,
+    refused,
 )
 from minidb.expr.calls import call
 from minidb.expr.cast import cast
@@ -65,6 +66,8 @@ def function(name: str, arguments: Sequence[Expr]) -> Expr:
         if built is not None:
             return built
     overloads = _OVERLOADS.get(name, [])
+    if not overloads and name in refused.FUNCTIONS:
+        raise refused.refuse("the function", name)
     kinds = tuple([argument.type.kind for argument in arguments])
     signatures = [Signature(overload.kinds, position) for position, overload in enumerate(overloads)]
     found = choose(signatures, kinds)

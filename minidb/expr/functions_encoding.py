@@ -214,9 +214,40 @@ def bit_count(data: bytes) -> int:
     return int.from_bytes(data, "big").bit_count()
 
 
+def convert_from(data: bytes, encoding: str) -> str:
+    """convert_from(bytea, encoding)."""
+    try:
+        return data.decode(_codec(encoding))
+    except UnicodeDecodeError as error:
+        shown = " ".join([f"0x{byte:02x}" for byte in data[error.start : error.end]])
+        raise DataError(
+            f'invalid byte sequence for encoding "{encoding.upper()}": {shown}', sqlstate="22021"
+        ) from None
+
+
+def convert_to(text: str, encoding: str) -> bytes:
+    """convert_to(text, encoding)."""
+    try:
+        return text.encode(_codec(encoding))
+    except UnicodeEncodeError:
+        raise DataError(
+            f'character has no equivalent in encoding "{encoding.upper()}"', sqlstate="22P05"
+        ) from None
+
+
+def _codec(encoding: str) -> str:
+    known = {"UTF8": "utf-8", "UNICODE": "utf-8", "LATIN1": "latin-1", "SQLASCII": "ascii"}
+    found = known.get(encoding.upper().replace("-", "").replace("_", ""))
+    if found is None:
+        raise DataError(f'invalid encoding name "{encoding}"', sqlstate="22023")
+    return found
+
+
 FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("encode(bytea, text) text", encode),
     define("decode(text, text) bytea", decode),
+    define("convert_from(bytea, text) text", convert_from),
+    define("convert_to(text, text) bytea", convert_to),
     define("md5(text) text", md5),
     define("md5(bytea) text", md5_bytes),
     define("sha224(bytea) bytea", lambda data: hashlib.sha224(data).digest()),

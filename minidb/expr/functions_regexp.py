@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final, NoReturn
 
-from minidb.errors import DataError, NotSupportedError
+from minidb.errors import DataError
 from minidb.expr.function_table import Overload, define
 from minidb.expr.patterns import compiled, python_source, similar_source
 
@@ -171,13 +171,6 @@ def _invalid(function: str, parameter: str, value: int) -> NoReturn:
     raise DataError(f'invalid value for parameter "{parameter}": {value}', sqlstate="22023")
 
 
-def regexp_match(text: str, pattern: str, options: str = "") -> str | None:
-    """regexp_match yields an array, which minidb has not."""
-    raise NotSupportedError(
-        "regexp_match is not supported: it yields an array", hint="Use regexp_substr or regexp_replace."
-    )
-
-
 def substring_by_pattern(text: str, pattern: str) -> str | None:
     """substring(text from pattern): the first group of the first match, or all of it."""
     match = _pattern(pattern, "").search(text)
@@ -231,8 +224,6 @@ FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("regexp_substr(text, text, integer, integer) text", regexp_substr),
     define("regexp_substr(text, text, integer, integer, text) text", regexp_substr),
     define("regexp_substr(text, text, integer, integer, text, integer) text", regexp_substr),
-    define("regexp_match(text, text) text", regexp_match),
-    define("regexp_match(text, text, text) text", regexp_match),
     define("substring(text, text) text", substring_by_pattern),
     define("substring(text, text, text) text", substring_similar),
 )

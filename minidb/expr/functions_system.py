@@ -1,7 +1,9 @@
-"""Functions that look at the session: identity, settings, sequences; and random UUIDs."""
+"""Functions that look at the session: identity, settings, sequences; random UUIDs; pg_sleep."""
 
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from typing import Final
 
@@ -69,6 +71,17 @@ def current_setting(context: EvaluationContext, name: str, missing_ok: bool = Fa
     return "" if value is None else str(value)
 
 
+def sleep(context: EvaluationContext, seconds: float) -> str:
+    """pg_sleep(seconds): waits, but not past a cancel or a timeout."""
+    end = time.monotonic() + seconds
+    while True:
+        context.check_cancel()
+        left = end - time.monotonic()
+        if left <= 0:
+            return ""
+        time.sleep(min(left, 0.05))
+
+
 FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("version() text", lambda: _VERSION, "stable"),
     define("current_database() text", lambda: _USER, "stable"),
@@ -84,5 +97,8 @@ FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("lastval() bigint", lastval, "volatile", with_context=True),
     define("setval(text, bigint) bigint", setval, "volatile", with_context=True),
     define("setval(text, bigint, boolean) bigint", setval, "volatile", with_context=True),
+    define("pg_sleep(double) text", sleep, "volatile", with_context=True),
+    define("pg_backend_pid() integer", os.getpid, "stable"),
+    define("pg_client_encoding() text", lambda: "UTF8", "stable"),
     define("gen_random_uuid() uuid", uuid.uuid4, "volatile"),
 )

@@ -14,7 +14,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from minidb.errors import ProgrammingError
-from minidb.expr import arithmetic, bitwise, datetime_operators, float_functions, json_operators, patterns
+from minidb.expr import (
+    arithmetic,
+    bitwise,
+    datetime_operators,
+    float_functions,
+    json_operators,
+    patterns,
+    refused,
+)
 from minidb.expr.calls import Volatility
 from minidb.expr.cast import cast
 from minidb.expr.compare import (
@@ -207,6 +215,8 @@ def resolved(name: str, operands: tuple[Expr, ...]) -> Operator:
         return found
     names = [operand.type.kind.value for operand in operands]
     spelled = f"{name} {names[0]}" if len(names) == 1 else f"{names[0]} {name} {names[1]}"
+    if name in refused.OPERATORS:
+        raise refused.refuse("the operator", name)
     if found is None:
         types, casts = (
             ("types", "explicit type casts") if len(names) == 2 else ("type", "an explicit type cast")
