@@ -16,6 +16,7 @@ from minidb.expr.arithmetic import FloatArithmetic, IntegerArithmetic
 from minidb.expr.calls import Call, CallOne, CallTwo
 from minidb.expr.cast import Cast
 from minidb.expr.compare import PLAIN, Comparison, swapped
+from minidb.expr.conditional import Case, Coalesce
 from minidb.expr.logic import And, Not, Or
 from minidb.expr.node import Constant, EvaluationContext, Expr
 from minidb.plan.predicates import FALSE, TRUE
@@ -63,7 +64,51 @@ def simplify(expression: Expr) -> Expr:
         return _compared_as_date(expression)
     if isinstance(expression, Not) and isinstance(expression.operand, Not):
         return expression.operand.operand
+    if isinstance(expression, Case):
+        return _live_branches(expression)
+    if isinstance(expression, Coalesce):
+        return _live_arguments(expression)
     return expression
+
+
+def _live_branches(case: Case) -> Expr:
+    """Without the branches that are never taken, nor those after one that always is.
+
+    What they read (aggregates, too) then need not be computed, and can't fail.
+    """
+    conditions: list[Expr] = []
+    results: list[Expr] = []
+    otherwise = case.otherwise
+    for condition, result in zip(case.conditions, case.results, strict=True):
+        if type(condition) is not Constant:
+            conditions.append(condition)
+            results.append(result)
+        elif condition.value:
+            otherwise = result
+            break
+    if not conditions:
+        return otherwise
+    if len(conditions) == len(case.conditions):
+        return case
+    return Case(tuple(conditions), tuple(results), otherwise, case.type)
+
+
+def _live_arguments(coalesce: Coalesce) -> Expr:
+    """Without constant NULLs, and without what follows a constant that is not NULL."""
+    arguments: list[Expr] = []
+    for argument in coalesce.arguments:
+        if type(argument) is not Constant:
+            arguments.append(argument)
+        elif argument.value is not None:
+            arguments.append(argument)
+            break
+    if not arguments:
+        return Constant(None, coalesce.type)
+    if len(arguments) == 1:
+        return arguments[0]
+    return (
+        coalesce if len(arguments) == len(coalesce.arguments) else Coalesce(tuple(arguments), coalesce.type)
+    )
 
 
 def _compared_as_date(comparison: Comparison) -> Comparison:

@@ -104,13 +104,15 @@ def _end(session: SessionState, chain: bool, commit: bool) -> Result:
     if transaction is None and session.autocommit and chain:
         what = "COMMIT" if commit else "ROLLBACK"
         raise InternalError(f"{what} AND CHAIN can only be used in transaction blocks", sqlstate="25P01")
+    # Asked now: a transaction that has ended writes no more, and says so.
+    again = None if transaction is None else (transaction.level.value, transaction.read_only)
     committed = commit
     if commit:
         committed = session.commit()
     else:
         session.rollback()
-    if chain and transaction is not None:
-        session.begin(transaction.level.value, transaction.read_only)
+    if chain and again is not None:
+        session.begin(*again)
     return Result("COMMIT" if committed else "ROLLBACK")
 
 
