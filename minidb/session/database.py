@@ -11,7 +11,6 @@ which it tells by the version.
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any
 
@@ -19,6 +18,7 @@ from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_target
 from minidb.session.prepared import Prepared
+from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
 from minidb.txn.database import TransactionalStore
 from minidb.txn.isolation import IsolationLevel
@@ -93,7 +93,7 @@ def open_database(path: str) -> Database:
     """The database at `path`, opened if this process has not done so yet; counts one more session."""
     private = path == ":memory:"
     in_memory = path.startswith(":memory:")
-    key = None if private else path if in_memory else os.path.realpath(path)
+    key = None if private else path if in_memory else canonical_path(path)
     with _open_lock:
         database = _open.get(key) if key is not None else None
         if database is None:

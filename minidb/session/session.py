@@ -84,7 +84,7 @@ class Session(SessionState):
             return None
         if prepared.catalog.version > transaction.snapshot.commit_id:
             return None
-        start = transaction.savepoint()
+        start = transaction.base_position + transaction.statement_start  # where the statement began
         try:
             count = fast(transaction, parameters)
         except StatementRestart:

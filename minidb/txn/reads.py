@@ -38,6 +38,7 @@ class TransactionReads(TransactionState):
         "_account_at",
         "_accounted",
         "_catalog_from",
+        "_per_statement",
         "_reader",
         "_saw_latest",
         "_watches_reads",
@@ -85,6 +86,7 @@ class TransactionReads(TransactionState):
         self.statement_start = 0  # an index into `undo`; negative where that has been cut off
         self.dropped: list[tuple[int, int]] = []  # (position, storage id): ranges that end to exist
         self._reader: Reader | None = None  # the running statement's, once it needed one
+        self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
         self._watches_writes = control.watches_all_writes
         self._saw_latest = False  # whether it looked past its snapshot
@@ -97,7 +99,7 @@ class TransactionReads(TransactionState):
 
     def new_statement(self) -> None:
         """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
-        if not self.used or self.control.snapshot_per_statement:
+        if self._per_statement or not self.used:
             self.used = True
             self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
         self.statement_start = len(self.undo)
