@@ -93,6 +93,7 @@ class Alteration:
         "_counters",
         "_dropped",
         "_missing",
+        "_retyped",
         "_values",
         "catalog",
         "draft",
@@ -111,6 +112,7 @@ class Alteration:
         self._counters: list[tuple[int, str]] = []
         self._missing: list[tuple[int, Expr]] = []
         self._dropped: list[Sequence] = []
+        self._retyped: set[int] = set()
         self.dropping = Dropping(catalog, False)
 
     @property
@@ -373,6 +375,11 @@ class Alteration:
     def set_type(self, action: SetType) -> None:
         """TYPE: the values that rows get, if they must be written anew."""
         column = self.column(action.name, action.position)
+        if column.slot in self._retyped:
+            raise NotSupportedError(f'cannot alter type of column "{column.name}" twice')
+        if column.slot >= len(self.old.slot_types):
+            raise NotSupportedError(f'cannot alter the type of column "{column.name}" where it is added')
+        self._retyped.add(column.slot)
         for view in self.catalog.dependents(self.old.id):
             if any(id_ == self.old.id and column.slot in slots for id_, slots in view.depends):
                 raise NotSupportedError("cannot alter type of a column used by a view or rule")
