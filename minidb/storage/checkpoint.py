@@ -28,6 +28,7 @@ from minidb.storage.key_codec import storage_prefix
 from minidb.storage.layer import Layer, newest_entries, release_memory
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition, delete_prefix, put_all
 from minidb.storage.memtable import Generation
+from minidb.storage.options import StoreOptions
 from minidb.storage.scan import Entry
 
 _SLICE: Final = 500  # keys per call into LMDB: other threads get the interpreter in between
@@ -89,6 +90,33 @@ def _apply(transaction: lmdb.Transaction[bytes], generation: Generation, dropped
         _put(transaction, entries)
 
 
+class Pace:
+    """How commits have come, as seen from one tick to the next: whether it is time for a checkpoint."""
+
+    __slots__ = ("oldest_time", "seen_id", "seen_time")
+
+    def __init__(self, last_id: int, now: float) -> None:
+        self.seen_id = last_id  # the newest commit at the last tick
+        self.seen_time = now  # when it was first seen
+        self.oldest_time = now  # when the oldest commit that LMDB lacks was first seen
+
+    def observe(self, last_id: int, written_id: int, now: float) -> bool:
+        """Take note of the newest commit; whether it is the same as last time."""
+        if self.seen_id <= written_id:
+            self.oldest_time = now
+        if last_id == self.seen_id:
+            return True
+        self.seen_id = last_id
+        self.seen_time = now
+        return False
+
+    def is_due(self, now: float, options: StoreOptions, old_roots_held: bool) -> bool:
+        """Whether a pause, or the time since the last checkpoint, asks for one."""
+        if now - self.oldest_time > options.checkpoint_seconds:
+            return True
+        return not old_roots_held and now - self.seen_time >= options.pause_seconds
+
+
 class Tickable(Protocol):
     """What the background thread drives: the store."""
 
@@ -109,10 +137,14 @@ class Background:
 
     def wake(self) -> None:
         """Have `tick` called soon; starts the thread if need be."""
-        if self._thread is None and not self._closed:
-            self._thread = threading.Thread(target=self._run, name="minidb checkpoints", daemon=True)
-            self._thread.start()
         self._wakeup.set()
+        if self._thread is None and not self._closed:
+            thread = threading.Thread(target=self._run, name="minidb checkpoints", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads, or the interpreter is ending: closing will do the work
+                return
+            self._thread = thread
 
     def stop(self) -> None:
         """End the thread, after what it is doing."""

@@ -17,7 +17,7 @@ import os
 import stat
 from typing import Final
 
-from minidb.errors import OperationalError
+from minidb.errors import DataCorrupted, OperationalError
 from minidb.storage import lmdb_store, owner
 from minidb.storage.files import file_error, remove, sync_directory
 
@@ -33,6 +33,12 @@ _FIXED_NAMES: Final = frozenset(
 
 def canonical_path(path: str) -> str:
     """The one path that identifies a database, by which a process shares its open store."""
+    try:
+        usable = bool(path) and "\0" not in path and bool(path.encode())
+    except UnicodeEncodeError:
+        usable = False  # LMDB takes UTF-8 only
+    if not usable:
+        raise OperationalError(f"{path!a} cannot be the path of a database", sqlstate="22023")
     return os.path.realpath(path)
 
 
@@ -77,6 +83,14 @@ def remove_remains(path: str) -> None:
     for name in os.listdir(path):
         if name != owner.FILE_NAME:
             remove(os.path.join(path, name))
+
+
+def lost_format(path: str) -> DataCorrupted:
+    """The error for a database that was complete once, as its contents show."""
+    return DataCorrupted(
+        f'database "{path}" has lost its file "{FORMAT_NAME}"',
+        hint=f'If nothing else is missing: the file consists of the line "{_FORMAT_TEXT}{FORMAT}".',
+    )
 
 
 def complete(path: str) -> None:

@@ -108,6 +108,8 @@ def _is_writable(path: str) -> bool:
 
 def _create(path: str, options: StoreOptions) -> None:
     """Everything but the `format` file, synced; then that."""
+    if _has_commits(path):
+        raise database_directory.lost_format(path)
     try:
         database_directory.remove_remains(path)
         tree = CheckpointTree(path, max_readers=options.max_readers)
@@ -122,6 +124,24 @@ def _create(path: str, options: StoreOptions) -> None:
     except DatabaseError:
         database_directory.remove_remains(path)
         raise
+
+
+def _has_commits(path: str) -> bool:
+    """Whether a directory without `format` holds more than what an interrupted creation leaves."""
+    if segment_numbers(path):
+        return True
+    if not os.path.exists(os.path.join(path, lmdb_store.FILE_NAME)):
+        return False
+    try:
+        tree = CheckpointTree(path, read_only=True)
+    except DatabaseError:
+        return False
+    try:
+        return tree.position().commit_id > 0
+    except DatabaseError:
+        return False
+    finally:
+        tree.close()
 
 
 def _open_files(parts: Parts, path: str, options: StoreOptions) -> None:

@@ -18,13 +18,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from minidb.errors import DatabaseError, DiskFull, InternalError, OperationalError
 from minidb.storage import fork
-from minidb.storage.checkpoint import Background, apply_generations, merge_layer
+from minidb.storage.checkpoint import Background, Pace, apply_generations, merge_layer
 from minidb.storage.files import file_error
 from minidb.storage.group_commit import GroupCommit
 from minidb.storage.huge import HugeWrites
@@ -34,25 +33,11 @@ from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.statistics import Statistics
 
 __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
 
 _BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Counters since the store was opened, and sizes now."""
-
-    commits: int
-    durable_commit: int
-    syncs: int
-    checkpoints: int
-    memtable_bytes: int
-    log_bytes: int
-    checkpoint_file_bytes: int
-    live_bytes: int
-    roots_held: int
 
 
 class Store:
@@ -86,9 +71,7 @@ class Store:
         self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
         self._overloaded = False
         self._background = Background(self)
-        self._seen_id = parts.last_id  # the newest commit at the last tick
-        self._seen_time = time.monotonic()  # when it was first seen
-        self._oldest_time = self._seen_time  # when the oldest commit of the active generation was first seen
+        self._pace = Pace(parts.last_id, time.monotonic())
         self._position = parts.position  # what LMDB holds
         self._huge_number = 0
         self._commits_at_open = parts.last_id
@@ -168,20 +151,18 @@ class Store:
 
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
-        commit_id = 0
+        commit_id = huge_id = 0
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
             version = generation.versions.get(key)
             if version is not None and version[0] > since.commit_id:
                 commit_id = version[0]
-            for huge_id, prefixes in generation.huge:
-                if (
-                    huge_id > since.commit_id
-                    and key[:4] in prefixes
-                    and since.get(key) != self.latest.get(key)
-                ):
-                    commit_id = max(commit_id, huge_id)
+            for id_, prefixes in generation.huge:
+                if id_ > since.commit_id and key[:4] in prefixes:
+                    huge_id = id_
             generation = generation.newer
+        if huge_id and not commit_id and since.get(key) != self.latest.get(key):
+            return huge_id  # or an earlier huge one: their keys are not remembered
         return commit_id
 
     def changes_since(self, since: Snapshot) -> Iterator[tuple[bytes, int]]:
@@ -299,6 +280,7 @@ class Store:
         sealed = tuple(reversed(self._view.generations[1:]))
         tree.write(position, lambda transaction: apply_generations(transaction, sealed))
         self._live_bytes = tree.live_bytes()
+        tree.environment.reader_check()  # slots of processes that were killed while they read
         self._position = position
         self._checkpoints += 1
         root = tree.begin_read()
@@ -390,24 +372,20 @@ class Store:
 
     def tick(self, now: float) -> float | None:
         """Do what is due; returns the seconds until the next call, or None to sleep until the next commit."""
-        options = self.options
-        last_id = self._last_id
+        options, pace = self.options, self._pace
         if self._refuse is not None:
             return None
         if not self._has_unwritten():
             self._idle = True
             return 0.0 if self._has_unwritten() else None
-        if self._seen_id <= self._position.commit_id:
-            self._oldest_time = now
-        paused = last_id == self._seen_id and now - self._seen_time >= options.pause_seconds
-        unsynced = last_id > self._group.durable_id and (self._relaxed or last_id == self._seen_id)
-        if last_id != self._seen_id:
-            self._seen_id = last_id
-            self._seen_time = now
+        last_id = self._last_id
+        stale = pace.observe(last_id, self._position.commit_id, now)
         try:
-            if unsynced:
+            if last_id > self._group.durable_id and (stale or self._relaxed):
                 self._group.wait(last_id)
-            if self._is_due(now, paused):
+            if self._active.size > options.checkpoint_bytes or (
+                self._log is not None and pace.is_due(now, options, self._roots_held() > 1)
+            ):
                 self.checkpoint()
         except DiskFull:
             return max(options.pause_seconds, options.flush_seconds)  # the log still has it; try again
@@ -416,16 +394,6 @@ class Store:
                 self._fail(error)
             return None
         return options.flush_seconds if self._log is not None else None
-
-    def _is_due(self, now: float, paused: bool) -> bool:
-        options = self.options
-        if self._active.size > options.checkpoint_bytes:
-            return True
-        if self._log is None:
-            return False
-        if now - self._oldest_time > options.checkpoint_seconds:
-            return True
-        return paused and self._roots_held() == 1
 
     def _roots_held(self) -> int:
         """How many LMDB roots snapshots keep alive, the newest included."""

@@ -92,10 +92,28 @@ def test_a_newer_format(tmp_path: Path) -> None:
 
 
 def test_interrupted_creation_starts_over(tmp_path: Path) -> None:
-    path = database(tmp_path / "test.db")
-    (path / "format").unlink()
-    (path / "log.00000001").write_text("remains")
+    path = tmp_path / "test.db"
+    path.mkdir()
+    (path / "owner").write_text("1\n")
+    (path / "checkpoint").write_text("remains")
     assert contents_of(path) == {}
+    (path / "format").unlink()  # as if only that was missing yet
+    assert contents_of(path) == {}
+
+
+def test_lost_format_is_no_reason_to_start_over(tmp_path: Path) -> None:
+    path = database(tmp_path / "test.db")
+    (path / "format").rename(tmp_path / "format")
+    refused(path, "XX001")
+    (tmp_path / "format").rename(path / "format")
+    assert contents_of(path) == {"a": "1"}
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "\udcff.db"])
+def test_impossible_paths(path: str) -> None:
+    with pytest.raises(OperationalError) as caught:
+        Store.open(path, QUIET)
+    assert caught.value.sqlstate == "22023"
 
 
 def test_second_open_in_this_process(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class StoreMachine(RuleBasedStateMachine):
             int, tuple[Snapshot, MemorySnapshot, frozenset[bytes]]
         ] = {}  # those of the present opening
         self.count = 0
+        self.huge_commits: set[int] = set()
 
     def open(self) -> Store:
         return Store.open(None if self.in_memory else str(self.path), self.options)
@@ -103,6 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
                 merged.update(part)
         since, model_since = self.store.latest, self.model.latest
         commit_id = self.store.commit_huge(huge)
+        self.huge_commits.add(commit_id)
         assert self.model.commit(merged) == commit_id == self.store.durable.commit_id
         for key, value in merged.items():
             if since.get(key) != value:
@@ -158,7 +160,8 @@ class StoreMachine(RuleBasedStateMachine):
         expected = self.model.newest_change(key, model)
         changed = dict(everything(model)).get(key) != dict(everything(self.model.latest)).get(key)
         if key[:4] not in self.dropped and (changed or found):
-            assert found == expected
+            # A huge transaction's keys are not remembered: it may be named for an earlier one's change.
+            assert expected > 0 and (found == expected or found in self.huge_commits)
 
     @precondition(lambda self: not self.in_memory)
     @rule(crash=st.booleans())
