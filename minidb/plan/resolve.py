@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import cast
 
 from minidb.expr.node import Column, Constant, Expr, OuterSlot, Parameter, Slot
+from minidb.expr.specialise import specialise
 from minidb.plan.changes import Change, Delete, Insert, OnConflict, Update
 from minidb.plan.nodes import (
     Aggregate,
@@ -100,6 +101,18 @@ class _Resolver:
             return expression
         return expression.with_children(tuple([self.expression(operand, row) for operand in operands]))
 
+    def final(self, expression: Expr, row: Positions) -> Expr:
+        """The expression in the form that is fastest for many rows."""
+        return specialise(self.expression(expression, row))
+
+    def final_optional(self, expression: Expr | None, row: Positions) -> Expr | None:
+        """The same, if there is one."""
+        return None if expression is None else self.final(expression, row)
+
+    def finals(self, expressions: tuple[Expr, ...], row: Positions) -> tuple[Expr, ...]:
+        """The same for each expression."""
+        return tuple([self.final(expression, row) for expression in expressions])
+
     def expressions(self, expressions: tuple[Expr, ...], row: Positions) -> tuple[Expr, ...]:
         """Each expression over the row."""
         return tuple([self.expression(expression, row) for expression in expressions])
@@ -145,9 +158,9 @@ class _Resolver:
                         inner = Project(source.source, columns, expressions)
                         return self.plan(Limit(inner, source.count, source.offset))
                 row = _positions(source.columns)
-                return Project(self.plan(source), columns, self.expressions(expressions, row))
+                return Project(self.plan(source), columns, self.finals(expressions, row))
             case Filter(source, where):
-                return Filter(self.plan(source), self.expression(where, _positions(source.columns)))
+                return Filter(self.plan(source), self.final(where, _positions(source.columns)))
             case Values(columns, rows):
                 return Values(columns, tuple([self.expressions(each, _NO_ROW) for each in rows]))
             case Sort(source, keys, limit):
@@ -206,7 +219,7 @@ class _Resolver:
                 )
         where = scan.where
         if where is not None:
-            where = self.expression(where, _positions(scan.columns))
+            where = self.final(where, _positions(scan.columns))
         return Scan(scan.table, scan.alias, scan.columns, scan.slots, access, where, scan.reverse, scan.key)
 
     def projected_scan(self, project: Project, scan: Scan) -> Scan | None:
@@ -234,9 +247,9 @@ class _Resolver:
         return AggregateCall(
             call.column,
             call.function,
-            self.expressions(call.arguments, row),
+            self.finals(call.arguments, row),
             call.distinct,
-            self.optional(call.where, row),
+            self.final_optional(call.where, row),
             self.sort_keys(call.order_by, row),
         )
 
@@ -249,7 +262,7 @@ class _Resolver:
             self.plan(join.right),
             self.expressions(join.left_keys, _positions(left)),
             self.expressions(join.right_keys, _positions(right)),
-            self.optional(join.residual, _positions(left + right)),
+            self.final_optional(join.residual, _positions(left + right)),
             join.null_aware,
         )
 
@@ -270,7 +283,7 @@ class _Resolver:
             join.kind,
             left,
             right,
-            self.optional(join.on, _positions(left_columns + join.right.columns)),
+            self.final_optional(join.on, _positions(left_columns + join.right.columns)),
             tuple(bindings),
             tuple([position[column.id] for column in bindings]),
         )
