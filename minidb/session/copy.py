@@ -1,10 +1,11 @@
-"""COPY: a table from a file, a table or a query to a file, through pyarrow.
+"""COPY: a table from a file, a table or a query to a file.
 
     COPY t [(a, b)] FROM 'file' (FORMAT csv, HEADER, DELIMITER ';', NULL 'n/a')
     COPY t | (query) TO 'file' (FORMAT parquet)
 
-Formats: csv, parquet, arrow (Arrow's IPC file, or its stream). A failed load keeps nothing; its error names
-the row of the file. Reading is batch by batch, so a file may be larger than memory.
+Formats: text (PostgreSQL's own), and through pyarrow csv, parquet, arrow (Arrow's IPC file, or its stream). A
+failed load keeps nothing; its error names the row of the file. Reading is batch by batch, so a file may be
+larger than memory. Parquet has no type for an interval of months, days and time: there it is its text.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 from minidb.catalog.schema import Table
 from minidb.errors import DataError, Error, NotSupportedError, OperationalError, ProgrammingError
 from minidb.plan.definitions import Copy
-from minidb.session import settings
+from minidb.session import copy_text, settings
 from minidb.session.arrow import ROWS_PER_BATCH, arrow_schema, arrow_type, python_rows, record_batch
 from minidb.session.result import Columns, Result
 from minidb.session.state import SessionState
-from minidb.value.sql_types import Kind
+from minidb.value.interval import format_interval
+from minidb.value.sql_types import TEXT, Kind, Row
 from minidb.value.text import to_text
 
 if TYPE_CHECKING:
     import pyarrow
 
-FORMATS = ("csv", "parquet", "arrow")
+FORMATS = ("text", "csv", "parquet", "arrow")
 _OPTIONS = frozenset({"format", "header", "delimiter", "null"})
 # What pyarrow's CSV reader parses as PostgreSQL does; the rest comes as text and is cast like a literal.
 _PARSED_BY_ARROW = frozenset(
@@ -66,15 +68,27 @@ def _options(statement: Copy) -> dict[str, Any]:
         raise NotSupportedError(
             f'COPY format "{format_}" is not supported', hint=f"Use one of: {', '.join(FORMATS)}."
         )
-    delimiter = str(given.get("delimiter", ","))
-    if len(delimiter) != 1 or delimiter in '"\r\n':
+    plain = format_ == "text"
+    delimiter = str(given.get("delimiter", copy_text.DELIMITER if plain else ","))
+    if len(delimiter) != 1 or delimiter in (
+        "\\.abcdefghijklmnopqrstuvwxyz0123456789\r\n" if plain else '"\r\n'
+    ):
         raise ProgrammingError("COPY delimiter must be a single one-byte character", sqlstate="22023")
+    null = str(given.get("null", copy_text.NULL if plain else ""))
+    if "\n" in null or "\r" in null:
+        raise ProgrammingError(
+            "COPY null representation cannot use newline or carriage return", sqlstate="22023"
+        )
+    if delimiter in null:
+        raise ProgrammingError("COPY delimiter must not appear in the NULL specification", sqlstate="22023")
     header = given.get("header", False)
     if not isinstance(header, bool):
         header = settings.parse_boolean("header", str(header))
-    if format_ != "csv" and set(given) & {"header", "delimiter", "null"}:
-        raise ProgrammingError("HEADER, DELIMITER and NULL are for FORMAT csv only", sqlstate="42601")
-    return {"format": format_, "delimiter": delimiter, "header": header, "null": str(given.get("null", ""))}
+    if format_ in ("parquet", "arrow") and set(given) & {"header", "delimiter", "null"}:
+        raise ProgrammingError(
+            "HEADER, DELIMITER and NULL are for the formats text and csv", sqlstate="42601"
+        )
+    return {"format": format_, "delimiter": delimiter, "header": header, "null": null}
 
 
 # --- COPY FROM ------------------------------------------------------------------------------------
@@ -96,8 +110,7 @@ def _from(session: SessionState, statement: Copy, options: dict[str, Any]) -> in
     insert = f"INSERT INTO {_quoted(table.name)} ({names}) VALUES ({places})"
     total = 0
     with session.implicit_transaction():
-        for batch in _batches(statement.path, columns, options):
-            rows = list(python_rows(batch))
+        for rows in _rows(statement.path, columns, options):
             total += _load(session, insert, rows, total, table)
     return total
 
@@ -121,6 +134,25 @@ def _load(session: SessionState, insert: str, rows: list[tuple[Any, ...]], befor
         raise error
 
 
+def _rows(path: str, columns: Columns, options: dict[str, Any]) -> Iterator[list[Row]]:
+    """The file's rows, batch by batch."""
+    if options["format"] == "text":
+        try:
+            with open(path, encoding="utf-8") as file:
+                yield from copy_text.read(
+                    file, columns, options["delimiter"], options["null"], options["header"]
+                )
+        except UnicodeDecodeError as error:
+            raise _bad_file(path, str(error)) from None
+        return
+    for batch in _batches(path, columns, options):
+        try:
+            rows = list(python_rows(batch))
+        except (ValueError, OverflowError) as error:  # a date beyond Python's, a text that is not UTF-8
+            raise _bad_file(path, str(error)) from None
+        yield rows
+
+
 def _batches(path: str, columns: Columns, options: dict[str, Any]) -> Iterator[pyarrow.RecordBatch]:
     import pyarrow as pa
 
@@ -140,7 +172,9 @@ def _batches(path: str, columns: Columns, options: dict[str, Any]) -> Iterator[p
                 order = _order(opened.schema.names, columns)
                 for batch in opened:
                     yield batch.select(order)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowNotImplementedError as error:
+        raise NotSupportedError(f'"{path}" holds what can\'t be read: {error}') from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, pa.ArrowSerializationError) as error:
         raise _bad_file(path, str(error)) from None
 
 
@@ -244,7 +278,13 @@ def _writer(
     """A function that appends rows to the file; the file is complete when the block ends."""
     import pyarrow as pa
 
-    if options["format"] == "csv":
+    if options["format"] == "text":
+        delimiter, null = options["delimiter"], options["null"]
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            if options["header"]:
+                copy_text.write_header(file, columns, delimiter)
+            yield lambda rows: copy_text.write(file, rows, columns, delimiter, null)
+    elif options["format"] == "csv":
         with open(path, "w", encoding="utf-8", newline="") as file:
             if options["header"]:
                 names = [_csv_field(name, options["delimiter"], options["null"]) for name, _ in columns]
@@ -253,11 +293,29 @@ def _writer(
     elif options["format"] == "parquet":
         import pyarrow.parquet as pq
 
+        spelled = tuple([(name, TEXT if type_.kind is Kind.INTERVAL else type_) for name, type_ in columns])
+        schema = arrow_schema(spelled)
         with pq.ParquetWriter(path, schema) as parquet:
-            yield lambda rows: parquet.write_batch(record_batch(rows, columns, schema))
+            yield lambda rows: parquet.write_batch(record_batch(_spelled(rows, columns), spelled, schema))
     else:
         with pa.ipc.new_file(path, schema) as ipc:
             yield lambda rows: ipc.write_batch(record_batch(rows, columns, schema))
+
+
+def _spelled(rows: list[Any], columns: Columns) -> list[Any]:
+    """The rows with their intervals as texts."""
+    places = {place for place, (_, type_) in enumerate(columns) if type_.kind is Kind.INTERVAL}
+    if not places:
+        return rows
+    return [
+        tuple(
+            [
+                format_interval(value) if place in places and value is not None else value
+                for place, value in enumerate(row)
+            ]
+        )
+        for row in rows
+    ]
 
 
 def _write_csv(file: TextIO, rows: list[Any], columns: Columns, options: dict[str, Any]) -> None:

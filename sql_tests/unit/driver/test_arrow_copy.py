@@ -81,7 +81,14 @@ def test_failed_ingest_keeps_nothing(connection: minidb.Connection) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    ["FORMAT csv", "FORMAT csv, HEADER, DELIMITER ';', NULL 'n/a'", "FORMAT parquet", "FORMAT arrow"],
+    [
+        "FORMAT text",
+        "FORMAT text, HEADER, DELIMITER '|', NULL '-'",
+        "FORMAT csv",
+        "FORMAT csv, HEADER, DELIMITER ';', NULL 'n/a'",
+        "FORMAT parquet",
+        "FORMAT arrow",
+    ],
 )
 def test_copy_there_and_back(connection: minidb.Connection, tmp_path: Path, options: str) -> None:
     path = tmp_path / "file"
@@ -127,7 +134,9 @@ def test_bad_files_and_options(connection: minidb.Connection, tmp_path: Path) ->
         (f"COPY t FROM '{tmp_path}/missing.csv' (FORMAT csv)", "58P01"),
         (f"COPY t FROM '{text}' (FORMAT parquet)", "22P04"),
         (f"COPY t FROM '{text}' (FORMAT arrow)", "22P04"),
-        (f"COPY t TO '{tmp_path}/x' (FORMAT text)", "0A000"),
+        (f"COPY t TO '{tmp_path}/x' (FORMAT binary)", "0A000"),
+        (f"COPY t TO '{tmp_path}/x' (FORMAT text, DELIMITER 'a')", "22023"),
+        (f"COPY t TO '{tmp_path}/x' (FORMAT csv, NULL 'a,b')", "22023"),
         (f"COPY t TO '{tmp_path}/x' (FORMAT csv, DELIMITER 'ab')", "22023"),
         (f"COPY t TO '{tmp_path}/x' (FORMAT parquet, HEADER)", "42601"),
         (f"COPY nothing TO '{tmp_path}/x' (FORMAT csv)", "42P01"),
@@ -136,6 +145,37 @@ def test_bad_files_and_options(connection: minidb.Connection, tmp_path: Path) ->
         with pytest.raises(minidb.Error) as caught:
             connection.execute(sql)
         assert caught.value.sqlstate == state, sql
+
+
+def test_text_format_escapes(connection: minidb.Connection, tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    connection.execute("CREATE TABLE texts (id INTEGER, body TEXT)")
+    bodies = ["a\tb", "two\nlines", "back\\slash", "\\N", "", None, "\u00e9\r\x0b", "a|b"]
+    connection.executemany("INSERT INTO texts VALUES (?, ?)", list(enumerate(bodies)))
+    connection.execute(f"COPY texts TO '{path}'")
+    assert path.read_bytes().splitlines()[:4] == [
+        b"0\ta\\tb",
+        b"1\ttwo\\nlines",
+        b"2\tback\\\\slash",
+        b"3\t\\\\N",
+    ]
+    connection.execute("TRUNCATE texts")
+    connection.execute(f"COPY texts FROM '{path}'")
+    assert [body for (body,) in connection.execute("SELECT body FROM texts ORDER BY id")] == bodies
+    path.write_bytes(b"20\t\\101\\x42\\q\n21\tx\\\ny\n\\.\nignored")
+    connection.execute(f"COPY texts FROM '{path}'")
+    found = connection.execute("SELECT body FROM texts WHERE id >= 20 ORDER BY id").fetchall()
+    assert found == [("ABq",), ("x\ny",)]
+    for content, problem in (
+        (b"1\n", 'missing data for column "body" .row 1'),
+        (b"1\ta\n2\tb\tc\n", "extra data after last expected column .row 2"),
+        (b"1\ta\nx\tb\n", "invalid input syntax for type integer: .x. .row 2"),
+        (b"1\t\xff\n", "utf-8"),
+        (b"1\t\\xff\n", "UTF8"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(minidb.DataError, match=problem):
+            connection.execute(f"COPY texts FROM '{path}'")
 
 
 def test_parquet_columns_are_found_by_name(connection: minidb.Connection, tmp_path: Path) -> None:
