@@ -20,7 +20,7 @@ from minidb.storage.key_codec import INTEGER_CODE, encoder_for, fit
 from minidb.storage.row_codec import RowCodec
 from minidb.value.sql_types import INTEGER_KINDS, Row, Value
 
-RowKey = Callable[[Row], bytes]
+RowKey = Callable[[Row | list[Value]], bytes]
 
 ROW_ID = Struct(">Q")
 STORAGE_ID = Struct(">I")
@@ -118,7 +118,7 @@ def _of_integer(prefix: bytes, slot: int, key_of: Callable[[tuple[Value, ...]], 
     """One integer column: by far the most frequent primary key."""
     pack, start = integer_packer(prefix)
 
-    def row_key(row: Row) -> bytes:
+    def row_key(row: Row | list[Value]) -> bytes:
         value = row[slot]
         return pack(start, value) if value is not None and value >= 0 else key_of((value,))
 
@@ -128,13 +128,13 @@ def _of_integer(prefix: bytes, slot: int, key_of: Callable[[tuple[Value, ...]], 
 def _of_slots(slots: tuple[int, ...], key_of: Callable[[tuple[Value, ...]], bytes]) -> RowKey:
     values_of = slots_getter(slots)
 
-    def row_key(row: Row) -> bytes:
+    def row_key(row: Row | list[Value]) -> bytes:
         return key_of(values_of(row))
 
     return row_key
 
 
-def slots_getter(slots: tuple[int, ...]) -> Callable[[Row], tuple[Any, ...]]:
+def slots_getter(slots: tuple[int, ...]) -> Callable[[Row | list[Value]], tuple[Any, ...]]:
     """A function that picks these slots of a row, as a tuple."""
     if len(slots) == 1:
         slot = slots[0]

@@ -20,12 +20,11 @@ from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of
 from minidb.exec.bulk_insert import compile_bulk_insert
 from minidb.exec.fast_conditions import is_immutable, row_checks
 from minidb.exec.fast_fields import Field, accept, field_of, given_field, parameter_count
-from minidb.exec.fast_indexes import FastIndex, fast_indexes
+from minidb.exec.fast_indexes import FastIndex, StoredRow, fast_indexes
 from minidb.exec.fast_update import compile_delete, compile_update
 from minidb.plan.changes import Change, Delete, Insert, Target, Update
 from minidb.plan.nodes import Values
 from minidb.txn.lock_modes import ROW_EXCLUSIVE
-from minidb.value.sql_types import Row
 
 FastChange = Callable[[Any, Any], Any]
 BulkChange = Callable[[Any, list[Any]], Any]
@@ -113,28 +112,30 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     table = target.table
     count = _count(fields, known)
     keys = keys_of(table)
-    encode, row_key = keys.codec.encode, keys.row_key
+    encode, row_key = keys.codec.encode_values, keys.row_key
     table_id, storage_id = table.id, table.storage_id
-    template = [field.value for field in fields]
+    template = [*[field.value for field in fields], 0]  # the codec wants the checksum's place with it
     given = [given_field(field) for field in fields if field.index is not None]
     violates = row_checks(target)
 
     def run(transaction: Any, parameters: Any) -> Any:
         if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
             return NotImplemented
-        values = template[:]
+        row = template[:]
         for slot, index, python_type, low, high, field in given:
             value: Any = parameters[index]
-            if low is not None and type(value) is python_type:
-                if not low <= value <= high:
-                    return NotImplemented
-            else:
-                value = accept(field, value)
+            kind = type(value)
+            if kind is not python_type or field is not None:
+                value = accept(fields[slot], value)
                 if value is NotImplemented:
                     return NotImplemented
-            values[slot] = value
-        row = tuple(values)
-        if transaction.read_only or (violates is not None and violates(row)):
+            elif low is not None:
+                if not low <= value <= high:
+                    return NotImplemented
+            elif kind is str and "\0" in value:
+                return NotImplemented
+            row[slot] = value
+        if transaction.read_only or (violates is not None and violates(tuple(row))):
             return NotImplemented
         if not transaction.table_locks.get(table_id, 0) & ROW_EXCLUSIVE:
             transaction.lock_table(table_id, ROW_EXCLUSIVE)
@@ -154,7 +155,7 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     return run
 
 
-def _enter(transaction: Any, indexes: list[FastIndex], row: Row, key: bytes) -> bool:
+def _enter(transaction: Any, indexes: list[FastIndex], row: StoredRow, key: bytes) -> bool:
     row_key = key[PREFIX_LENGTH:]
     for index in indexes:
         entry, single = index.entry(row, row_key)

@@ -104,14 +104,15 @@ def parameter_count(fields: list[Field]) -> int:
     return max([field.index for field in fields if field.index is not None], default=-1) + 1
 
 
-# What a loop over given values unpacks: slot, parameter, type and bounds, and the rest behind them.
-GivenField = tuple[int, int, Any, Any, int, Field]
+# What a loop over given values unpacks: slot, parameter, type, bounds; and the field if it must fit values.
+GivenField = tuple[int, int, Any, Any, int, Field | None]
 
 
 def given_field(field: Field) -> GivenField:
     """A parameter's field as a tuple, for the loops in which an attribute would cost."""
     assert field.index is not None
-    return (field.slot, field.index, field.python_type, field.low, field.high, field)
+    fitted = None if field.fit is None else field
+    return (field.slot, field.index, field.python_type, field.low, field.high, fitted)
 
 
 def all_accepted(fields: list[Field], parameters: Any) -> bool:

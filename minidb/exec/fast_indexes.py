@@ -10,6 +10,8 @@ from minidb.plan.changes import Target, TargetIndex
 from minidb.storage.key_codec import MAXIMUM_KEY, fit
 from minidb.value.sql_types import Row, Value
 
+StoredRow = Row | list[Value]  # a value per slot, and perhaps one more element
+
 
 class FastIndex:
     """Makes the entries of one index."""
@@ -20,9 +22,9 @@ class FastIndex:
         keys = index_keys_of(index.schema)
         self.encode = keys.encode
         self.unique = keys.unique
-        self.values_of: Callable[[Row], tuple[Value, ...]] = slots_getter(slots)
+        self.values_of: Callable[[StoredRow], tuple[Value, ...]] = slots_getter(slots)
 
-    def entry(self, row: Row, row_key: bytes) -> tuple[bytes, bool]:
+    def entry(self, row: StoredRow, row_key: bytes) -> tuple[bytes, bool]:
         """The row's entry, and whether an equal row would meet it there."""
         values = self.values_of(row)
         if self.unique and None not in values:

@@ -97,10 +97,11 @@ def _key_field(expression: Expr, slot: int, type_: SqlType) -> Field | None:
 class _Assignments:
     """SET: parameters, constants, and expressions over row and parameters."""
 
-    __slots__ = ("computed", "constants", "expressions", "given")
+    __slots__ = ("computed", "constants", "expressions", "fields", "given")
 
     def __init__(self) -> None:
         self.given: list[GivenField] = []
+        self.fields: dict[int, Field] = {}
         self.constants: list[tuple[int, Value]] = []
         self.computed: list[tuple[int, Callable[[Row, EvaluationContext], Value]]] = []
         self.expressions: list[Expr] = []  # of `computed`
@@ -116,6 +117,7 @@ def _assignments(plan: Update) -> _Assignments | None:
             found.constants.append((slot, field.value))
         elif field is not None:
             found.given.append(given_field(field))
+            found.fields[slot] = field
         elif is_immutable(expression, parameters=True):
             found.computed.append((slot, expression.evaluate))
             found.expressions.append(expression)
@@ -166,6 +168,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     if assignments is None:
         return None
     constants, given, computed = assignments.constants, assignments.given, assignments.computed
+    fields = assignments.fields
     key_of, where = lookup.integer_key() or lookup.key, lookup.where
     source = _source_expressions(plan)
     others = _expression_parameters([*assignments.expressions, *source[len(target.table.primary_key) :]])
@@ -200,11 +203,15 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             values[slot] = constant
         for slot, index, python_type, low, high, field in given:
             value: Any = parameters[index]
-            if low is None or type(value) is not python_type:
-                value = accept(field, value)
+            kind = type(value)
+            if kind is not python_type or field is not None:
+                value = accept(fields[slot], value)
                 if value is NotImplemented:
                     return NotImplemented
-            elif not low <= value <= high:
+            elif low is not None:
+                if not low <= value <= high:
+                    return NotImplemented
+            elif kind is str and "\0" in value:
                 return NotImplemented
             values[slot] = value
         for slot, evaluate in computed:

@@ -113,16 +113,16 @@ class TableWriter:
             for row in rows:
                 test(row)
         keys = self.keys
-        encode = keys.codec.encode
+        encode_many = keys.codec.encode_many
         transaction = self.transaction
         if keys.row_key is not None:
             stored = list(map(keys.row_key, rows))
-            if transaction.insert_many(list(zip(stored, map(encode, rows), strict=True))) is not None:
+            if transaction.insert_many(list(zip(stored, encode_many(rows), strict=True))) is not None:
                 return False
         else:
             storage_id = self.table.storage_id
             stored = [keys.row_id_key(transaction.next_row_id(storage_id)) for _ in rows]
-            transaction.put_entries(dict(zip(stored, map(encode, rows), strict=True)))
+            transaction.put_entries(dict(zip(stored, encode_many(rows), strict=True)))
         if self.indexes:
             row_keys = [key[PREFIX_LENGTH:] for key in stored]
             for index in self.indexes:
