@@ -86,11 +86,6 @@ class ExecutionContext(EvaluationContext):
         result: int = self.session.sequence_value(operation, name, value)
         return result
 
-    def same_ctes(self, seen: dict[int, SharedRows]) -> bool:
-        """Whether the CTEs that something was computed from are still the same."""
-        ctes = self.ctes
-        return all(ctes.get(id_) is rows for id_, rows in seen.items())
-
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""
         for subplan in self.subplans.values():

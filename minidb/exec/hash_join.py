@@ -32,8 +32,8 @@ class HashJoinOperator(Operator):
     """See the module."""
 
     __slots__ = (
-        "_context", "_facts", "_keeps_left", "_keeps_right", "_kind", "_left", "_left_keys", "_left_nulls",
-        "_may_keep", "_output", "_plan", "_residual", "_right", "_right_keys", "_right_nulls", "_seen",
+        "_context", "_keeps_left", "_keeps_right", "_kind", "_left", "_left_keys", "_left_nulls",
+        "_output", "_plan", "_residual", "_right", "_right_keys", "_right_nulls", "_seen",
         "_table",
     )  # fmt: skip
 
@@ -51,9 +51,7 @@ class HashJoinOperator(Operator):
         self._right_nulls: Row = (None,) * len(plan.right.columns)
         self._keeps_left = plan.kind in ("left", "full")
         self._keeps_right = plan.kind in ("right", "full")
-        self._facts = plan_facts(plan.right)
-        self._may_keep = not (self._facts.outer or self._facts.volatile or self._keeps_right)
-        self._seen: dict[int, SharedRows] = {}  # the CTEs that the table was made from
+        self._seen: dict[int, SharedRows] = {}  # the CTEs that there were when the table was made
         self._table: JoinTable | None = None  # the whole right side, if it fitted
         self._output: Iterator[list[Row]] | None = None
 
@@ -64,11 +62,11 @@ class HashJoinOperator(Operator):
 
     def _run(self) -> Iterator[list[Row]]:
         if self._table is not None:
-            if self._may_keep and self._context.same_ctes(self._seen):
+            if self._is_constant():
                 return self._probe(self._table, self._left_batches())
             self._table = None
         self._right.reset()
-        self._seen = {id_: self._context.ctes[id_] for id_ in self._facts.ctes}
+        self._seen = dict(self._context.ctes)
         table = JoinTable(self._keeps_right)
         used = 0
         set_aside: list[list[Row]] = []
@@ -82,6 +80,16 @@ class HashJoinOperator(Operator):
                 return self._in_partitions(set_aside)
         self._table = table
         return self._probe(table, self._left_batches())
+
+    def _is_constant(self) -> bool:
+        """Whether the table of the last run still is what the right side would yield."""
+        if self._keeps_right:  # its rows are marked
+            return False
+        facts = plan_facts(self._plan.right)
+        ctes = self._context.ctes
+        return not (facts.outer or facts.volatile) and all(
+            ctes.get(id_) is self._seen.get(id_) for id_ in facts.ctes
+        )
 
     def _left_batches(self) -> Iterator[list[Row]]:
         while rows := self._left.next_batch():

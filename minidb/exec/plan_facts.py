@@ -6,12 +6,14 @@ sub-plan's result, the hash table of a join inside a recursive step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from minidb.expr.node import Expr, OuterSlot
+from minidb.expr.node import Expr, OuterSlot, walk
 from minidb.plan.changes import Change
 from minidb.plan.nodes import CteScan, Lock, NestedLoop, Plan, Subquery, With
+from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.traverse import expressions, walk_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +37,34 @@ class _Survey:
         self.defined: set[int] = set()
         self.volatile = False
 
-    def visit(self, node: Any) -> None:
-        """Note what `node` says, then go on to all it holds."""
-        if isinstance(node, Expr):
-            self.visit_expression(node)
-        elif isinstance(node, Plan):
-            self.visit_plan(node)
-        if isinstance(node, tuple):
-            for item in node:
-                if isinstance(item, tuple) or is_dataclass(item):
-                    self.visit(item)
-        elif is_dataclass(node):
-            for field in fields(node):
-                value = getattr(node, field.name)
-                if isinstance(value, tuple) or is_dataclass(value):
-                    self.visit(value)
+    def visit_plan(self, plan: Plan) -> None:
+        """The plan, its inputs, and their expressions."""
+        for node in walk_plan(plan):
+            if isinstance(node, NestedLoop):
+                self.bound.update([column.id for column in node.bindings])
+            elif isinstance(node, CteScan):
+                self.scanned.add(node.cte)
+            elif isinstance(node, With):
+                self.defined.update([cte.id for cte in node.ctes])
+            elif isinstance(node, Lock | Change):
+                self.volatile = True
+            for expression in expressions(node):
+                self.visit_expression(expression)
 
-    def visit_expression(self, node: Expr) -> None:
+    def visit_expression(self, expression: Expr) -> None:
         """References to outer columns, and those that a sub-plan's own query binds."""
-        if isinstance(node, OuterSlot):
-            self.outer.add(node.id)
-        elif isinstance(node, Subquery):
-            for id_, value in zip(node.outer_ids, node.outer_values, strict=True):
-                if not isinstance(value, OuterSlot):
-                    self.bound.add(id_)
-        if node.is_volatile():
-            self.volatile = True
-
-    def visit_plan(self, node: Plan) -> None:
-        """Bindings of nested loops, CTEs, and nodes with side effects."""
-        if isinstance(node, NestedLoop):
-            self.bound.update([column.id for column in node.bindings])
-        elif isinstance(node, CteScan):
-            self.scanned.add(node.cte)
-        elif isinstance(node, With):
-            self.defined.update([cte.id for cte in node.ctes])
-        elif isinstance(node, Lock | Change):
-            self.volatile = True
+        for node in walk(expression):
+            if isinstance(node, OuterSlot):
+                self.outer.add(node.id)
+            elif isinstance(node, Subquery):
+                for id_, value in zip(node.outer_ids, node.outer_values, strict=True):
+                    if not isinstance(value, OuterSlot):
+                        self.bound.add(id_)
+                self.visit_plan(node.plan)
+                if isinstance(node, QuantifiedComparison) and node.test is not None:
+                    self.visit_expression(node.test)
+            if node.is_volatile():
+                self.volatile = True
 
 
 _KEPT: Final = 512
@@ -84,7 +77,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
     if found is not None and found[0] is plan:
         return found[1]
     survey = _Survey()
-    survey.visit(plan)
+    survey.visit_plan(plan)
     facts = PlanFacts(
         frozenset(survey.outer - survey.bound), frozenset(survey.scanned - survey.defined), survey.volatile
     )
