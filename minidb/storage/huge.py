@@ -101,7 +101,7 @@ class HugeWrites:
             for start in range(0, len(keys), _CHUNK_KEYS):
                 self._write_chunk([(key, versions[key]) for key in keys[start : start + _CHUNK_KEYS]])
         except lmdb.Error as error:
-            raise translated(error) from None
+            raise translated(error, self.path) from None
         self._reader = None
         release_memory(self.path)
 
@@ -169,7 +169,7 @@ class HugeWrites:
                     if int.from_bytes(journal_key[4:], "big") >= position:
                         transaction.delete(journal_key)
         except lmdb.Error as error:
-            raise translated(error) from None
+            raise translated(error, self.path) from None
         self._reader = None
 
     def seal(self) -> None:
@@ -178,7 +178,7 @@ class HugeWrites:
             self._open().sync(True)
             sync_directory(self.directory)
         except lmdb.Error as error:
-            raise translated(error) from None
+            raise translated(error, self.path) from None
         except OSError as error:
             raise file_error("could not sync", self.path, error) from None
 

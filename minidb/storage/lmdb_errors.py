@@ -10,8 +10,13 @@ import lmdb
 from minidb.errors import DatabaseError, DataCorrupted, DiskFull, OperationalError
 
 
-def translated(error: lmdb.Error) -> DatabaseError:
-    """The error to raise in place of `error`."""
+_HARDLY_ANYTHING = 1 << 20  # bytes: LMDB writes less at a time
+
+
+def translated(error: lmdb.Error, path: str | None = None) -> DatabaseError:
+    """The error to raise in place of `error`; `path` is the file that was written."""
+    if path is not None and os.strerror(errno.EIO) in str(error) and _is_full(path):
+        return DiskFull("no space left on the device that holds the database")
     if isinstance(error, lmdb.MapFullError):
         return DiskFull("the database has reached the largest size it can have")
     if isinstance(error, lmdb.DiskError) or os.strerror(errno.ENOSPC) in str(error):
@@ -29,3 +34,12 @@ def translated(error: lmdb.Error) -> DatabaseError:
     if "closed" in str(error):
         return OperationalError("the database is closed", sqlstate="57P01")
     return OperationalError(f"the checkpoint file cannot be accessed: {error}", sqlstate="58030")
+
+
+def _is_full(path: str) -> bool:
+    """Whether an EIO is what LMDB makes of a write that the disk took in part only."""
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _HARDLY_ANYTHING

@@ -128,7 +128,7 @@ class CheckpointTree:
                     change(transaction)
                 transaction.put(POSITION_KEY, msgspec.msgpack.encode(position))
         except lmdb.Error as error:
-            raise translated(error) from None
+            raise translated(error, self.path) from None
 
     def close(self) -> None:
         """Close the file. Read transactions still referenced are ended; using them raises."""
