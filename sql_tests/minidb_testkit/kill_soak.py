@@ -4,9 +4,9 @@
 
 Each round starts a child that transfers money between accounts from several threads and checkpoints all the
 time; each transfer adds a row to a ledger, and its id is reported only once COMMIT has returned. The parent
-kills the child with SIGKILL, sometimes while it still creates or recovers the database, opens what is left,
-and checks: every reported id is there, no money was made or lost, the ledger explains every balance, `minidb
-check` is clean.
+kills the child with SIGKILL, in a quarter of the rounds while it still starts, creates or recovers the
+database, opens what is left, and checks: every reported id is there, no money was made or lost, the ledger
+explains every balance, `minidb check` is clean.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ import minidb
 
 ACCOUNTS = 20
 START_BALANCE = 1000
-LONGEST_LIFE_SECONDS = 0.8
+LONGEST_LIFE_SECONDS = 0.8  # after its first transfer
+LONGEST_START_SECONDS = 60.0
 
 
 def child(path: str, seed: int) -> None:
@@ -99,6 +100,7 @@ def soak(rounds: int, seed: int, folder: Path) -> int:
     bad = transfers = 0
     acknowledged: set[int] = set()
     path = ""
+    start_seconds = 1.0
     for number in range(rounds):
         if number % 10 == 0:
             path, acknowledged = str(folder / f"kill{number}.db"), set()
@@ -111,12 +113,21 @@ def soak(rounds: int, seed: int, folder: Path) -> int:
             "--seed",
             str(seed + number),
         ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        time.sleep(0.25 + rng.random() * LONGEST_LIFE_SECONDS)
+        report = folder / "report"  # a file, which unlike a pipe never makes the child wait
+        with report.open("wb") as file:
+            process = subprocess.Popen(command, stdout=file)
+        if rng.random() < 0.25:
+            time.sleep(rng.random() * start_seconds)
+        else:
+            start_seconds = _until_first_line(report, process)
+            time.sleep(rng.random() * LONGEST_LIFE_SECONDS)
+        if process.poll() is not None:
+            print(f"round {number}: the child ended by itself, status {process.returncode}", flush=True)
+            bad += 1
         process.send_signal(signal.SIGKILL)
-        output = process.communicate()[0]
+        process.wait()
         # The last line may be cut in the middle; a whole one ends with a newline.
-        lines = output.decode().split("\n")[:-1]
+        lines = report.read_text().split("\n")[:-1]
         acknowledged.update([int(line) for line in lines])
         transfers += len(lines)
         problems = check(path, acknowledged)
@@ -125,6 +136,16 @@ def soak(rounds: int, seed: int, folder: Path) -> int:
         bad += bool(problems)
     print(f"{rounds} kills, {transfers} acknowledged transfers, {bad} bad rounds")
     return bad
+
+
+def _until_first_line(report: Path, process: subprocess.Popen[bytes]) -> float:
+    """Wait until the child has reported something; how long that took."""
+    start = time.monotonic()
+    while not report.stat().st_size and process.poll() is None:
+        if time.monotonic() - start > LONGEST_START_SECONDS:
+            break
+        time.sleep(0.01)
+    return time.monotonic() - start
 
 
 def main() -> int:
