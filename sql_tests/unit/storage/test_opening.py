@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import stat
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,25 +93,30 @@ def test_a_newer_format(tmp_path: Path) -> None:
     assert "format 2" in error.message
 
 
-def test_interrupted_creation_starts_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [0, 100, 4096, 8192, 12288])
+def test_interrupted_creation_starts_over(tmp_path: Path, size: int) -> None:
     path = tmp_path / "test.db"
-    path.mkdir()
-    (path / "owner").write_text("1\n")
-    (path / "checkpoint").write_text("remains")
-    assert contents_of(path) == {}
-    (path / "format").unlink()  # as if only that was missing yet
+    Store.open(str(path), QUIET).close()
+    (path / "format").rename(path / "format.new")
+    os.truncate(path / "checkpoint", min(size, (path / "checkpoint").stat().st_size))
     assert contents_of(path) == {}
 
 
-def test_lost_format_is_no_reason_to_start_over(tmp_path: Path) -> None:
+def test_a_database_that_lost_its_format_file_is_not_taken_for_an_interrupted_creation(
+    tmp_path: Path,
+) -> None:
     path = database(tmp_path / "test.db")
-    (path / "format").rename(tmp_path / "format")
-    refused(path, "XX001")
-    (tmp_path / "format").rename(path / "format")
+    (path / "format").unlink()
+    before = sorted(os.listdir(path))
+    with pytest.raises(DataCorrupted) as caught:
+        Store.open(str(path), QUIET)
+    assert caught.value.sqlstate == "XX001"
+    assert sorted(os.listdir(path)) == before
+    (path / "format").write_text("minidb database, format 1\n")
     assert contents_of(path) == {"a": "1"}
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", "\udcff.db"])
+@pytest.mark.parametrize("path", ["", "nul\0byte", "\ud800"])
 def test_impossible_paths(path: str) -> None:
     with pytest.raises(OperationalError) as caught:
         Store.open(path, QUIET)
@@ -265,16 +272,17 @@ except DatabaseError as error:
 """
 
 
-def share(path: Path) -> None:
-    """Let an unprivileged user reach `path`."""
-    for parent in [path, *path.parents]:
-        if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & stat.S_IXOTH:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that other users may enter, which pytest's are not."""
+    base = Path(tempfile.mkdtemp(prefix="minidb-test-"))
+    base.chmod(0o755)
+    yield base
+    shutil.rmtree(base)
 
 
-def test_without_permission_to_write_it_opens_read_only(tmp_path: Path) -> None:
-    path = database(tmp_path / "test.db")
-    share(path)
+def test_without_permission_to_write_it_opens_read_only(public: Path) -> None:
+    path = database(public / "test.db")
     for name in os.listdir(path):
         (path / name).chmod(0o444)
     path.chmod(0o555)
@@ -284,16 +292,13 @@ def test_without_permission_to_write_it_opens_read_only(tmp_path: Path) -> None:
     path.chmod(0o755)
 
 
-def test_without_permission_to_read_or_create(tmp_path: Path) -> None:
-    path = database(tmp_path / "test.db")
-    share(path)
-    path.chmod(0o700)
-    tmp_path.chmod(0o755)
-    for name in ("test.db", "new.db"):
-        output = run_python(UNPRIVILEGED, str(tmp_path / name))
-        if os.getuid() == 0:
-            assert output.startswith("42501 could not ")
-            assert output.endswith("Permission denied")
+@pytest.mark.skipif(os.getuid() != 0, reason="cannot become another user")
+@pytest.mark.parametrize("name", ["test.db", "new.db"])
+def test_without_permission_to_read_or_create(public: Path, name: str) -> None:
+    database(public / "test.db").chmod(0o700)
+    output = run_python(UNPRIVILEGED, str(public / name))
+    assert output.startswith("42501 could not ")
+    assert output.endswith("Permission denied")
 
 
 def test_spawned_processes_can_open_their_own(tmp_path: Path) -> None:
