@@ -5,7 +5,7 @@ from __future__ import annotations
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_actions import ChangeStatement
 from minidb.exec.operator import Operator
-from minidb.exec.update import may_repeat, position, stored_row_getter
+from minidb.exec.update import may_repeat, position, stored_row_getter, unseen
 from minidb.plan.changes import Delete
 from minidb.value.sql_types import Row
 
@@ -23,7 +23,7 @@ def run_delete(
     try:
         while batch := source.next_batch():
             if seen is not None:
-                batch = _unseen(batch, key_place, seen)
+                batch = unseen(batch, key_place, seen)
             for row in batch:
                 writer.delete(row[key_place], old_of(row))
             count += len(batch)
@@ -33,13 +33,3 @@ def run_delete(
     finally:
         source.close()
     return count, returned
-
-
-def _unseen(batch: list[Row], key_place: int, seen: set[bytes]) -> list[Row]:
-    found: list[Row] = []
-    for row in batch:
-        key = row[key_place]
-        if key is not None and key not in seen:
-            seen.add(key)
-            found.append(row)
-    return found

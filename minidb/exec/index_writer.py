@@ -76,13 +76,15 @@ class IndexWriter:
 
     def delete(self, row: Row, row_key: bytes) -> None:
         """Remove the row's entry."""
-        if not self.covers(row):
-            return
-        values = self.values_of(row)
-        if self.unique and None not in values:
-            self.transaction.delete(self.encode(values))  # locked: others may wait to insert an equal key
+        key = self.entry(row, row_key)
+        if key is not None:
+            self._delete(key, row)
+
+    def _delete(self, key: bytes, row: Row) -> None:
+        if self.unique and None not in self.values_of(row):
+            self.transaction.delete(key)  # locked: others may wait to insert an equal key
         else:
-            self.transaction.delete_entry(fit(self.encode(values) + row_key))
+            self.transaction.delete_entry(key)
 
     def update(self, old: Row, new: Row, old_key: bytes, new_key: bytes) -> None:
         """Move the row's entry, if that is different at all."""
@@ -91,9 +93,17 @@ class IndexWriter:
         if before == after and old_key == new_key:
             return
         if before is not None:
-            self.delete(old, old_key)
-        if after is not None:
-            self.insert(new, new_key)
+            self._delete(before, old)
+        if after is None:
+            return
+        if not self.unique:
+            self.transaction.put_entry(after, new_key)
+            return
+        values = self.values_of(new)
+        if None in values:
+            self.transaction.put_entry(after, new_key)
+        elif not self.transaction.insert(after, new_key):
+            raise unique_violation(self.table, self.schema, values)
 
     def insert_many(self, rows: list[Row], row_keys: list[bytes]) -> bool:
         """Add the entries of many new rows; False (and some may be there) if a unique key is taken."""

@@ -27,7 +27,7 @@ def run_update(
     shape = writer.shape(frozenset([slot for slot, _ in plan.assignments]))
     key_place = position(plan.source, plan.key)
     old_of = stored_row_getter(plan)
-    assignments = [(slot, expression.evaluate) for slot, expression in plan.assignments]
+    assignments = [(slot, expression.evaluate_batch) for slot, expression in plan.assignments]
     seen: set[bytes] | None = set() if may_repeat(plan.source) else None
     complete = writer.complete if plan.targets[0].generated else None
     count = 0
@@ -35,27 +35,37 @@ def run_update(
     try:
         while batch := source.next_batch():
             changed: list[Row] = []
-            for row in batch:
+            if seen is not None:
+                batch = unseen(batch, key_place, seen)
+            columns = [evaluate(batch, context) for _, evaluate in assignments]
+            for place, row in enumerate(batch):
                 key: bytes = row[key_place]
-                if seen is not None:
-                    if key is None or key in seen:
-                        continue
-                    seen.add(key)
                 old = old_of(row)
                 values = list(old)
-                for slot, evaluate in assignments:
-                    values[slot] = evaluate(row, context)
+                for (slot, _), column in zip(assignments, columns, strict=True):
+                    values[slot] = column[place]
                 new = tuple(values) if complete is None else complete(tuple(values))
                 writer.update(key, old, new, shape)
                 count += 1
                 if plan.returning:
                     changed.append(new + row)
             if changed:
-                columns = [expression.evaluate_batch(changed, context) for expression in plan.returning]
-                returned.extend(zip(*columns, strict=True))
+                output = [expression.evaluate_batch(changed, context) for expression in plan.returning]
+                returned.extend(zip(*output, strict=True))
     finally:
         source.close()
     return count, returned
+
+
+def unseen(batch: list[Row], key_place: int, seen: set[bytes]) -> list[Row]:
+    """The first row for each row of the changed table; an outer join's row without one is none."""
+    found: list[Row] = []
+    for row in batch:
+        key = row[key_place]
+        if key is not None and key not in seen:
+            seen.add(key)
+            found.append(row)
+    return found
 
 
 def position(source: Plan, column: Column | None) -> int:
