@@ -153,7 +153,7 @@ def best_path(scan: Scan, conjuncts: Sequence[Expr], estimator: Estimator) -> Pa
 
 
 def path_by_key(table: Table, key: Key, terms: Terms, estimator: Estimator) -> Path | None:
-    """The path by this key; None if no condition is on its first part."""
+    """The path by this key; None if no condition is on its first part (or chooses a partial index)."""
     implied = terms.implied(key.predicate)
     if implied is None:
         return None
@@ -181,7 +181,7 @@ def path_by_key(table: Table, key: Key, terms: Terms, estimator: Estimator) -> P
         part = key.parts[len(equal)]
         low = terms.find(part, ">") or terms.find(part, ">=")
         high = terms.find(part, "<") or terms.find(part, "<=")
-    if not equal and low is None and high is None:
+    if not equal and low is None and high is None and not implied:
         return None
     access = KeyRange(
         key.index,
@@ -192,7 +192,8 @@ def path_by_key(table: Table, key: Key, terms: Terms, estimator: Estimator) -> P
         high is None or high.operator == "<=",
     )
     used = used + [term.conjunct for term in (*equal, low, high) if term is not None and term.exact]
-    found_rows = max(statistics.row_count(table) * estimator.access_selectivity(table, access), 1.0)
+    selectivity = estimator.access_selectivity(table, access) * estimator.selectivity(implied)
+    found_rows = max(statistics.row_count(table) * selectivity, 1.0)
     return _priced(access, key, terms, used, found_rows, RANGE_START)
 
 

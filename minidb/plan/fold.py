@@ -47,7 +47,7 @@ def simplify(expression: Expr) -> Expr:
     if isinstance(expression, Or):
         return _junction(expression, Or, TRUE, FALSE)
     operands = expression.children()
-    if not operands and not isinstance(expression, Call):
+    if expression.holds_plan() or (not operands and not isinstance(expression, Call)):
         return expression
     constant = True
     for operand in operands:

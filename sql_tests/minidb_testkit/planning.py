@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -9,9 +10,11 @@ from msgspec.structs import replace
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import IndexSchema, Table, TableStatistics
 from minidb.plan.definitions import CreateIndex, CreateTable
-from minidb.plan.nodes import Plan
+from minidb.plan.nodes import Plan, Scan, ScanIndex
+from minidb.plan.traverse import map_children
 from minidb.sql.bind import bind
 from minidb.sql.parse import parse
+from minidb.sql.table_expressions import expressions_of
 from minidb.value.sql_types import SqlType, Value
 
 ColumnStatistics = tuple[float, float, Value, Value]  # distinct values, part that is NULL, least, greatest
@@ -48,7 +51,7 @@ class Planning:
         (statement,) = parse(query)
         bound = bind(statement, self.catalog, parameter_types).plan
         assert isinstance(bound, Plan)
-        return bound
+        return with_indexes(bound, self.catalog)
 
     def _define(self, definition: object) -> None:
         match definition:
@@ -70,3 +73,16 @@ class Planning:
     def _new_storage_id(self) -> int:
         self._next_storage_id += 1
         return self._next_storage_id
+
+
+def with_indexes(plan: Plan, catalog: Catalog) -> Plan:
+    """The plan with the indexes that a scan may use only if they are bound: of expressions, or partial."""
+    plan = map_children(plan, lambda child: with_indexes(child, catalog))
+    if not isinstance(plan, Scan) or plan.indexes:
+        return plan
+    bound = [
+        ScanIndex(index.schema, index.keys, index.predicate)
+        for index in expressions_of(catalog, plan.table).indexes
+        if index.predicate is not None or any(key.slot is None for key in index.schema.keys)
+    ]
+    return dataclasses.replace(plan, indexes=tuple(bound))

@@ -27,6 +27,9 @@ CREATE UNIQUE INDEX b_v ON b (v, id);
 CREATE TABLE c (k INTEGER, l SMALLINT, w DOUBLE PRECISION, PRIMARY KEY (k, l));
 CREATE INDEX c_w ON c (w);
 CREATE TABLE d (x INTEGER, s TEXT);
+CREATE INDEX d_doubled ON d ((x * 2), s);
+CREATE INDEX d_some ON d (s) WHERE x IS NOT NULL;
+CREATE UNIQUE INDEX a_odd ON a (y, id) WHERE x <> 2;
 """
 
 JOINS: Final = ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
@@ -239,6 +242,10 @@ class QueryMaker:
                 return f"({self.predicate(columns, depth)} OR {self.predicate(columns, depth)})"
             case 4:
                 return f"NOT ({self.predicate(columns, depth)})"
+            case 5 if family == "i":
+                return random.choice(
+                    [f"{name} * 2 = {self.constant('i')}", f"{name} <> 2", f"{name} IS NOT NULL"]
+                )
             case 5 if family == "s":
                 pattern = random.choice(["a%", "%b", "b_", "%"])
                 return f"{name} LIKE '{pattern}'"

@@ -12,3 +12,5 @@ CREATE TABLE items (
 );
 CREATE UNIQUE INDEX items_product ON items (product, order_id, line);
 CREATE TABLE tags (name TEXT, customer_id INTEGER);
+CREATE INDEX customers_lower ON customers (lower(name));
+CREATE INDEX orders_open ON orders (customer_id) WHERE status = 'open' AND total > 0;

@@ -35,6 +35,7 @@ from minidb.plan.traverse import PlanFunction
 from minidb.sql.bind import bind
 from minidb.sql.parse import parse
 from minidb.value.sql_types import Row
+from minidb_testkit.planning import with_indexes
 from minidb_testkit.random_queries import DEFINITIONS, QueryMaker, random_rows
 
 IN_ORDER: tuple[PlanFunction, ...] = (
@@ -55,7 +56,7 @@ class Runner:
         (statement,) = parse(query)
         bound = bind(statement, self.catalog).plan
         assert isinstance(bound, Plan)
-        return bound
+        return with_indexes(bound, self.catalog)
 
     def rows(self, plan: Plan) -> list[Row]:
         """A plan's rows, in a form in which NaN equals itself."""
