@@ -1,4 +1,4 @@
-"""A full disk as LMDB reports it: a write taken in part is an I/O error to it, and is DiskFull to us."""
+"""A full disk as LMDB reports it: a write taken in part is an I/O error to it, but DiskFull to us."""
 
 from __future__ import annotations
 
