@@ -11,6 +11,7 @@ which it tells by the version.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -84,9 +85,19 @@ class Database:
             self.sessions -= 1
             if self.sessions > 0:
                 return
-            if self.key is not None:
+            if self.key is not None and _open.get(self.key) is self:
                 del _open[self.key]
             self.transactions.close()
+
+
+def _after_fork() -> None:
+    """In a child: what the parent has open is the parent's. Opening it here finds it in use."""
+    global _open_lock
+    _open.clear()
+    _open_lock = threading.Lock()  # another thread of the parent may have held it
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_database(path: str) -> Database:

@@ -73,17 +73,19 @@ class Session(SessionState):
         return None if rows is NotImplemented else rows
 
     def run_fast_change(self, prepared: Prepared, parameters: Any) -> int | None:
-        """The row count of a prepared fast change inside of an open transaction, or None."""
-        fast = prepared.fast_change
+        """The row count of a prepared fast change, or None."""
         transaction = self.transaction
-        assert fast is not None
-        if transaction is None or self.failed or self._open_results or self.settings["statement_timeout"]:
+        if transaction is None:
+            return self._run_fast_alone(prepared, parameters)
+        if self.failed or self._open_results or self.settings["statement_timeout"]:
             return None
         transaction.new_statement()
         if transaction.catalog_changed or prepared.catalog is not self.database.catalog:
             return None
         if prepared.catalog.version > transaction.snapshot.commit_id:
             return None
+        fast = prepared.fast_change
+        assert fast is not None
         start = transaction.base_position + transaction.statement_start  # where the statement began
         try:
             count = fast(transaction, parameters)
@@ -94,6 +96,25 @@ class Session(SessionState):
             self._fail(transaction, start)
             raise
         return None if count is NotImplemented else count
+
+    def _run_fast_alone(self, prepared: Prepared, parameters: Any) -> int | None:
+        """A fast change that opens a transaction: one of its own in autocommit mode."""
+        if self.closed or self.settings["statement_timeout"]:
+            return None
+        self.interruption.clear()
+        self.begin()
+        if not self.autocommit:
+            return self.run_fast_change(prepared, parameters)
+        try:
+            count = self.run_fast_change(prepared, parameters)
+            if count is None:
+                self.rollback()
+            else:
+                self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        return count
 
     # --- statements -------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ def test_all_forms_agree(rows: list[Any], first: int | None, second: str | None)
                 assert repr(form.filter_batch(rows, context)) == repr(kept)
 
 
-@pytest.mark.parametrize("expression", EVERY, ids=str)
+@pytest.mark.parametrize("expression", EVERY, ids=[type(each).__name__ for each in EVERY])
 def test_operands_can_be_replaced(expression: Expr) -> None:
     children = expression.children()
     assert expression.with_children(children) == expression
