@@ -158,11 +158,6 @@ def load(transaction: Transaction) -> Catalog:
     return _assemble(transaction.batches(_START, _STOP), next(_uncommitted_versions))
 
 
-def load_committing(transaction: Transaction, commit_id: int) -> Catalog:
-    """The catalog that the transaction's commit makes: all that was committed, and its own changes."""
-    return _assemble(transaction.batches_latest(_START, _STOP), commit_id)
-
-
 def _assemble(batches: Iterable[list[tuple[bytes, bytes]]], version: int) -> Catalog:
     objects: dict[bytes, bytes] = {}
     statistics: dict[bytes, bytes] = {}
