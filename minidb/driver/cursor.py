@@ -153,7 +153,7 @@ class Cursor:
     def fetchall(self) -> list[Any]:
         """All rows that are left."""
         rows = self._rows
-        if self._columns is None or self._closed:
+        if self._columns is None or self._closed or self._session.closed:
             self._check_result()
         if self._position:
             rows = rows[self._position :]

@@ -157,17 +157,23 @@ class CommitLog:
 
     def trim(self, number: int, *, keep_spare: bool = True) -> None:
         """Forget the segments before `number`: a checkpoint has all they hold. One is kept for its blocks."""
+        try:
+            with self._files_mutex:
+                self._trim(number, keep_spare)
+        except OSError as error:
+            raise file_error("could not remove log files in", self.directory, error) from None
+
+    def _trim(self, number: int, keep_spare: bool) -> None:
         spare = os.path.join(self.directory, SPARE_NAME)
-        with self._files_mutex:
-            if not keep_spare:
-                remove(spare)
-            for old in segment_numbers(self.directory):
-                if old < number:
-                    path = os.path.join(self.directory, segment_name(old))
-                    if not keep_spare or os.path.exists(spare) or os.path.getsize(path) > 4 * self.step:
-                        remove(path)
-                    else:
-                        os.rename(path, spare)
+        if not keep_spare:
+            remove(spare)
+        for old in segment_numbers(self.directory):
+            if old < number:
+                path = os.path.join(self.directory, segment_name(old))
+                if not keep_spare or os.path.exists(spare) or os.path.getsize(path) > 4 * self.step:
+                    remove(path)
+                else:
+                    os.rename(path, spare)
 
     @property
     def next_number(self) -> int:

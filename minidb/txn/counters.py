@@ -193,6 +193,11 @@ class Counters:
         with self._mutex:
             self._counters.pop(id, None)
 
+    def forget_all(self) -> None:
+        """Leave the counters as they are stored."""
+        with self._mutex:
+            self._counters.clear()
+
     def flush(self) -> None:
         """Store exactly where every counter is."""
         for counter in list(self._counters.values()):

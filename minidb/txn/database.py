@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from minidb.errors import InternalError
+from minidb.errors import DatabaseError, InternalError
 from minidb.storage.store import Store
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
@@ -66,8 +66,12 @@ class TransactionalStore(Environment):
         return [each for each in list(self.active.values()) if isinstance(each, Transaction)]
 
     def close(self) -> None:
-        """Leave the counters exact and close the store. All transactions must have ended."""
+        """Leave the counters exact if possible, and close the store. All transactions must have ended."""
         if self.active:
             raise InternalError("there are open transactions", sqlstate="25001")
-        self.counters.flush()
-        self.store.close()
+        try:
+            self.counters.flush()
+        except DatabaseError:
+            self.counters.forget_all()  # read-only, full or broken: sequences skip what they had reserved
+        finally:
+            self.store.close()
