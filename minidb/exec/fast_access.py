@@ -135,7 +135,7 @@ def compile_lookup(plan: Scan, access: KeyLookup, count: int) -> FastQuery | Non
     operands = every[0]
     if operands is None:
         return None
-    decode = keys.codec.decode
+    decode = keys.codec.narrowed(plan.slots).decode
     pick = _row_picker(plan.slots)
     if access.index is None:
         only = operands[0]
@@ -203,7 +203,7 @@ def _compile_lookups(
     key_of = keys.key_of if access.index is None else index_keys_of(access.index).encode
     assert key_of is not None
     prefix = keys.prefix
-    decode = keys.codec.decode_through
+    decode = keys.codec.narrowed(plan.slots).decode_through
     make = stored_row_maker(plan.slots)
     through_index = access.index is not None
     reverse = plan.reverse
@@ -324,7 +324,7 @@ def _range_query(
     compute = range_.compute
     keys = keys_of(plan.table)
     prefix = keys.prefix
-    decode = keys.codec.decode_through
+    decode = keys.codec.narrowed(plan.slots).decode_through
     make = stored_row_maker(plan.slots)
     reverse = plan.reverse
     enough = LONGEST_RESULT + 1 if limit is None else limit

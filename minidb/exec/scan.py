@@ -85,7 +85,7 @@ class ScanShape:
         self.row_prefix = keys.prefix
         self.row_stop = prefix_successor(keys.prefix)
         self.codec = keys.codec
-        self.decode = keys.codec.decode_through
+        self.decode = keys.codec.narrowed(plan.slots).decode_through
         self.make = stored_row_maker(plan.slots)
         self.with_key = plan.key is not None
         self.where = None if plan.where is None else plan.where.filter_batch

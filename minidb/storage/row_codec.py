@@ -57,6 +57,17 @@ PYTHON_TYPES: Final[dict[Kind, Any]] = {
 }
 
 
+# What a value that nobody will look at is read as: its form in the row, which costs less than its class.
+_STORED_FORMS: Final[dict[Kind, Any]] = {
+    Kind.NUMERIC: str,
+    Kind.DATE: str,
+    Kind.TIME: str,
+    Kind.TIMESTAMP: str,
+    Kind.UUID: bytes,
+    Kind.INTERVAL: tuple,
+}
+
+
 def _encode_other(value: Any) -> Any:
     if isinstance(value, Interval):
         return (value.months, value.days, value.microseconds)
@@ -95,16 +106,38 @@ class RowCodec:
     A decoded row has one element more than `types`, the checksum: index it by slot.
     """
 
-    def __init__(self, types: tuple[SqlType, ...], missing: tuple[Value, ...] | None = None) -> None:
+    def __init__(
+        self,
+        types: tuple[SqlType, ...],
+        missing: tuple[Value, ...] | None = None,
+        needed: frozenset[int] | None = None,
+    ) -> None:
         self.types = types
+        self._needed = needed  # the only slots that a reader will look at, if not all
         self.missing: tuple[Value, ...] = missing if missing is not None else (None,) * len(types)
         assert len(self.missing) == len(types)
         self._decode = self._decoder(len(types)).decode
         self._older: dict[int, msgspec.msgpack.Decoder[Any]] = {}
 
     def _decoder(self, count: int) -> msgspec.msgpack.Decoder[Any]:
-        columns = [PYTHON_TYPES[type_.kind] | None for type_ in self.types[:count]]
+        needed = self._needed
+        columns = [
+            (
+                PYTHON_TYPES[type_.kind]
+                if needed is None or slot in needed
+                else _STORED_FORMS.get(type_.kind, PYTHON_TYPES[type_.kind])
+            )
+            | None
+            for slot, type_ in enumerate(self.types[:count])
+        ]
         return msgspec.msgpack.Decoder(GenericAlias(tuple, (*columns, int)), dec_hook=_decode_other)
+
+    def narrowed(self, slots: Iterable[int]) -> RowCodec:
+        """A codec for reading only these slots: in the others a decoded row holds what was cheapest."""
+        needed = frozenset(slots)
+        if all(slot in needed or type_.kind not in _STORED_FORMS for slot, type_ in enumerate(self.types)):
+            return self
+        return RowCodec(self.types, self.missing, needed)
 
     def encode(self, row: Row) -> bytes:
         """The bytes of `row`, which has exactly one value for each slot."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +21,21 @@ from minidb.expr.calls import CallOne
 from minidb.expr.compare import GreaterOrEqual
 from minidb.expr.node import Constant, Parameter
 from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Project, Scan
-from minidb.value.sql_types import BIGINT, BYTEA, INTEGER, TEXT, Row
+from minidb.value.interval import Interval
+from minidb.value.sql_types import (
+    BIGINT,
+    BYTEA,
+    DATE,
+    INTEGER,
+    INTERVAL,
+    NUMERIC,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    UUID,
+    Row,
+)
 
 # id, a (few values, NULLs), b (NULLs), text
 ROWS: list[Row] = [
@@ -335,4 +352,38 @@ def test_tables_without_a_primary_key() -> None:
     reader = database.store.latest
     assert rows_of(scan(table), reader) == rows
     assert rows_of(scan(table, access=KeyRange(index, (integer(3),))), reader) == [(3, "a"), (3, "a")]
+    database.close()
+
+
+def test_columns_that_are_not_asked_for_are_read_in_their_stored_form() -> None:
+    types = (INTEGER, NUMERIC, DATE, TIMESTAMP, TIME, UUID, INTERVAL, TIMESTAMPTZ, TEXT)
+    moment = datetime.datetime(2024, 1, 2, 3, 4, 5, 6)
+    row: Row = (
+        1,
+        Decimal("1.50"),
+        moment.date(),
+        moment,
+        moment.time(),
+        uuid.UUID(int=5),
+        Interval(1, 2, 3),
+        moment.replace(tzinfo=datetime.UTC),
+        "text",
+    )
+    nothing: Row = (2, *[None] * 8)
+    database = Database()
+    table = make_table(types)
+    database.insert(table, [row, nothing])
+    longer = structs.replace(
+        table, slot_types=(*types, DATE), slot_missing=(*table.slot_missing, moment.date())
+    )
+    reader = database.store.latest
+    for slots in ((0,), (8, 1), (2, 3), (6,), (5, 7), tuple(range(9))):
+        plan = Scan(table, "t", columns(*[types[at] for at in slots]), slots)
+        assert rows_of(plan, reader) == [tuple([each[at] for at in slots]) for each in (row, nothing)]
+        plan = Scan(
+            longer, "t", columns(DATE, types[slots[0]]), (9, slots[0]), KeyLookup(None, ((integer(1),),))
+        )
+        fast = compile_query(plan)
+        assert fast is not None
+        assert fast(reader, ()) == rows_of(plan, reader) == [(moment.date(), row[slots[0]])]
     database.close()
