@@ -9,7 +9,6 @@ import lmdb
 
 from minidb.errors import DatabaseError, DataCorrupted, DiskFull, OperationalError
 
-
 _HARDLY_ANYTHING = 1 << 20  # bytes: LMDB writes less at a time
 
 
