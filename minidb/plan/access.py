@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import product
+from itertools import count, product
 from typing import Final
 
 from minidb.catalog import statistics
@@ -33,16 +33,17 @@ from minidb.expr.node import Column, Constant, Expr, Parameter, Slot, transform
 from minidb.expr.patterns import like_prefix
 from minidb.plan.estimate import Estimator
 from minidb.plan.fold import fold_expression
-from minidb.plan.nodes import Access, FullScan, KeyLookup, KeyRange, Scan
+from minidb.plan.nodes import Access, FullScan, KeyLookup, KeyRange, Scan, Values
 from minidb.plan.predicates import split
 from minidb.plan.traverse import column_ids, contains_subquery, contains_volatile, substitute
-from minidb.value.sql_types import INTEGER_KINDS, Kind, SqlType
+from minidb.value.sql_types import INTEGER_KINDS, Kind, SqlType, Value
 
 # Costs, in units of reading one row of a scan.
 ROW: Final = 1.0
 FETCH: Final = 3.0  # a row through an index entry
 LOOKUP: Final = 4.0  # one key
 RANGE_START: Final = 8.0  # setting up a range
+RERUN: Final = 1.0  # running the right side of a nested loop once more
 CONDITION: Final = 0.2  # testing one row
 
 MOST_KEYS: Final = 2_000  # of one lookup: IN lists multiply
@@ -90,13 +91,17 @@ class Term:
 
 @dataclass(slots=True)
 class Path:
-    """One way: its access, the conditions left to test, the rows it reads, and its cost."""
+    """One way: its access, the conditions left to test, the rows it reads, and its cost.
+
+    With `alternatives`, rows of one column, the scan runs once for each of them (IN on a part of a key).
+    """
 
     access: Access
     rest: list[Expr]
     rows: float
     cost: float
     key: Key | None = None
+    alternatives: Values | None = None
 
 
 def keys_of(scan: Scan) -> list[Key]:
@@ -146,9 +151,9 @@ def best_path(scan: Scan, conjuncts: Sequence[Expr], estimator: Estimator) -> Pa
         return best
     terms = Terms(scan, conjuncts)
     for key in keys_of(scan):
-        path = path_by_key(table, key, terms, estimator)
-        if path is not None and path.cost < best.cost:
-            best = path
+        for path in (path_by_key(table, key, terms, estimator), _repeated(table, key, terms, estimator)):
+            if path is not None and path.cost < best.cost:
+                best = path
     return best
 
 
@@ -176,6 +181,59 @@ def path_by_key(table: Table, key: Key, terms: Terms, estimator: Estimator) -> P
         if term.operator == "in":
             del equal[place:]
             break
+    return _range_path(table, key, terms, estimator, equal, implied)
+
+
+def _repeated(table: Table, key: Key, terms: Terms, estimator: Estimator) -> Path | None:
+    """A key range for each of the values of an IN, which stands for an equality that each run knows."""
+    if not terms.has_alternatives:
+        return None
+    implied = terms.implied(key.predicate)
+    if implied is None:
+        return None
+    equal: list[Term] = []
+    values: Values | None = None
+    for part in key.parts:
+        found = terms.find(part, "=")
+        if found is None and values is None:
+            choice = terms.find(part, "in")
+            if choice is not None:
+                column = Column(next(_column_ids), "value", part.type)
+                values = _different(column, choice.alternatives)
+                found = replace(choice, operator="=", value=column, alternatives=()) if values else None
+        if found is None:
+            break
+        equal.append(found)
+    if values is None:
+        return None
+    path = _range_path(table, key, terms, estimator, equal, implied)
+    if path is None:
+        return None
+    path.alternatives = values
+    path.cost = (path.cost + RERUN) * len(values.rows)
+    path.rows *= len(values.rows)
+    return path
+
+
+# Of columns that the planner adds: binders count upwards.
+_column_ids = count(-1, -1)
+
+
+def _different(column: Column, values: Sequence[Expr]) -> Values | None:
+    """The constants, each once; None if not all are constants."""
+    found: dict[Value, Expr] = {}
+    for value in values:
+        if not isinstance(value, Constant):
+            return None
+        if value.value is not None:
+            found.setdefault(value.value if value.value == value.value else "NaN", value)
+    return Values((column,), tuple([(value,) for value in found.values()])) if found else None
+
+
+def _range_path(
+    table: Table, key: Key, terms: Terms, estimator: Estimator, equal: list[Term], implied: list[Expr]
+) -> Path | None:
+    """By a range of the key: the parts `equal` and bounds on the next; None if nothing bounds it."""
     low = high = None
     if len(equal) < len(key.parts):
         part = key.parts[len(equal)]
@@ -191,7 +249,7 @@ def path_by_key(table: Table, key: Key, terms: Terms, estimator: Estimator) -> P
         None if high is None else high.value,
         high is None or high.operator == "<=",
     )
-    used = used + [term.conjunct for term in (*equal, low, high) if term is not None and term.exact]
+    used = implied + [term.conjunct for term in (*equal, low, high) if term is not None and term.exact]
     selectivity = estimator.access_selectivity(table, access) * estimator.selectivity(implied)
     found_rows = max(statistics.row_count(table) * selectivity, 1.0)
     return _priced(access, key, terms, used, found_rows, RANGE_START)
@@ -216,7 +274,7 @@ def _combinations(equal: list[Term]) -> tuple[tuple[Expr, ...], ...] | None:
 class Terms:
     """The conditions of one scan, sorted by what they are on."""
 
-    __slots__ = ("_conjuncts", "_found", "_slots", "_with_expressions")
+    __slots__ = ("_conjuncts", "_found", "_slots", "_with_expressions", "has_alternatives")
 
     def __init__(self, scan: Scan, conjuncts: Sequence[Expr]) -> None:
         self._conjuncts = list(conjuncts)
@@ -224,6 +282,7 @@ class Terms:
             column.id: Slot(slot, column.type) for column, slot in zip(scan.columns, scan.slots, strict=False)
         }
         self._with_expressions = bool(scan.indexes)
+        self.has_alternatives = False  # whether there is an IN
         self._found: dict[int | Expr, list[Term]] = {}
         for conjunct in conjuncts:
             self._note(conjunct)
@@ -328,6 +387,8 @@ class Terms:
             return False
         if not self._is_known(value):
             return False
+        if alternatives:
+            self.has_alternatives = True
         self._found.setdefault(key, []).append(Term(conjunct, key, operator, value, alternatives, exact))
         return True
 

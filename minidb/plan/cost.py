@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from minidb.plan.access import CONDITION, FETCH, LOOKUP, RANGE_START, ROW, best_path
+from minidb.plan.access import CONDITION, FETCH, LOOKUP, RANGE_START, RERUN, ROW, best_path
 from minidb.plan.estimate import Estimator
 from minidb.plan.nodes import (
     Aggregate,
@@ -30,7 +30,6 @@ HASH_ROW: Final = 0.5  # putting a row into a hash table
 PROBE_ROW: Final = 0.4  # looking for a row's partners
 PAIR: Final = 0.3  # trying a pair in a nested loop
 OUTPUT: Final = 0.2  # making a joined row
-RERUN: Final = 1.0  # running the right side of a nested loop once more
 SORT_ROW: Final = 0.1  # times the logarithm
 GROUP_ROW: Final = 0.5
 OTHER_ROW: Final = 0.2

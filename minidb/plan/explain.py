@@ -51,6 +51,8 @@ from minidb.plan.predicates import join as conjunction
 from minidb.plan.subqueries import Exists, QuantifiedComparison
 from minidb.plan.traverse import children, contains_subquery, expressions, subqueries
 
+_MOST_VALUES = 8  # rows of VALUES that are printed
+
 _JOINS: dict[JoinKind, str] = {
     "inner": "", "left": " Left", "right": " Right", "full": " Full", "semi": " Semi", "anti": " Anti",
 }  # fmt: skip
@@ -197,6 +199,8 @@ class _Printer:
                 return found
             case Project(expressions=values):
                 return [("Output", self.listed(values))]
+            case Values(rows=rows) if 0 < len(rows) <= _MOST_VALUES and rows != ((),):
+                return [("Values", ", ".join([f"({self.listed(row)})" for row in rows]))]
             case FunctionScan(function=function, arguments=arguments):
                 return [("Function Call", f"{function}({self.listed(arguments)})")]
             case Insert(on_conflict=conflict) if conflict is not None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from minidb.expr.compare import Comparison, KeyedComparison
 from minidb.expr.node import Expr
-from minidb.plan.access import best_path
-from minidb.plan.cost import HASH_ROW, OUTPUT, PAIR, PROBE_ROW, RERUN
+from minidb.plan.access import RERUN, best_path
+from minidb.plan.cost import HASH_ROW, OUTPUT, PAIR, PROBE_ROW
 from minidb.plan.estimate import Estimator
 from minidb.plan.nodes import FullScan, JoinKind, KeyLookup, KeyRange, NestedLoop, Plan, Scan
 from minidb.plan.predicates import join, split
@@ -82,7 +82,7 @@ def best_lookup(scan: Scan, conjuncts: Sequence[Expr], estimator: Estimator) -> 
     """The scan by a key to which the conjuncts give a value from outside; its cost is that of one run."""
     path = best_path(scan, [*split(scan.where), *conjuncts], estimator)
     access = path.access
-    if not isinstance(access, KeyLookup | KeyRange):
+    if not isinstance(access, KeyLookup | KeyRange) or path.alternatives is not None:
         return None
     if not any(conjunct not in path.rest for conjunct in conjuncts):
         return None  # a key, but by constants only: better scanned once

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from minidb.plan.access import best_path
 from minidb.plan.estimate import Estimator
-from minidb.plan.nodes import FullScan, Plan, Scan
+from minidb.plan.nodes import FullScan, NestedLoop, Plan, Project, Scan
 from minidb.plan.predicates import join, split
 from minidb.plan.traverse import map_children
 
@@ -27,11 +27,15 @@ def choose_index(plan: Plan, estimator: Estimator | None = None) -> Plan:
     return visit(plan)
 
 
-def with_best_access(scan: Scan, estimator: Estimator) -> Scan:
+def with_best_access(scan: Scan, estimator: Estimator) -> Plan:
     """The scan by the key that costs least."""
     if scan.where is None or type(scan.access) is not FullScan:
         return scan
     path = best_path(scan, split(scan.where), estimator)
     if type(path.access) is FullScan:
         return scan
-    return replace(scan, access=path.access, where=join(path.rest))
+    found = replace(scan, access=path.access, where=join(path.rest))
+    if path.alternatives is None:
+        return found
+    repeated = NestedLoop("inner", path.alternatives, found, None, path.alternatives.columns)
+    return Project(repeated, scan.columns, scan.columns)
