@@ -57,6 +57,7 @@ _IGNORED = frozenset(
 )
 _SPECIAL_DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 _JULIAN_DAY_OF_ORDINAL_0: Final = 1721425  # Julian day = proleptic ordinal + this
+_MAX_LENGTH: Final = 150
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 EPOCH: Final = datetime.datetime(1970, 1, 1)
 
@@ -208,6 +209,8 @@ class _Reader:
     def read(self) -> datetime.datetime:
         """What the text says; `zone` is the zone it named, if any."""
         position, text = 0, self.text.rstrip()
+        if len(text) > _MAX_LENGTH:
+            self.fail()
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:

@@ -197,7 +197,7 @@ class _TemplateReader:
         if match is None:
             found = self.text[self.position : self.position + digits]
             _raise_format(f'invalid value "{found}" for "{piece.spelled}"', "Value must be an integer.")
-        number = int(match[0])
+        number = int(match[0][:20])
         if not -(2**31) <= number < 2**31:
             message = f'value for "{piece.spelled}" in source string is out of range'
             raise DataError(
@@ -223,7 +223,7 @@ class _TemplateReader:
         self.year_digits = len(keyword)
 
     def read_thousands(self, piece: Piece) -> None:
-        match = re.compile(r"([+-]?\d+),(\d{1,3})", re.ASCII).match(self.text, self.position)
+        match = re.compile(r"([+-]?\d{1,9}),(\d{1,3})", re.ASCII).match(self.text, self.position)
         if match is None:
             _raise_format('invalid input string for "Y,YYY"')
         self.set("year", int(match[1]) * 1000 + int(match[2]), piece)

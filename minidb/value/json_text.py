@@ -22,7 +22,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode_plain = json.JSONDecoder(parse_constant=_refuse_constant).decode
+# Numbers are left as text: only whether it is JSON matters, and Python's int refuses very long ones.
+_check = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=str, parse_int=str).decode
 _decode_exactly = json.JSONDecoder(
     parse_constant=_refuse_constant, parse_float=parse_numeric, parse_int=parse_numeric
 ).decode
@@ -44,19 +45,28 @@ def _described(error: Exception, text: str) -> str:
 
 
 def parse_json(text: str) -> str:
-    """`text` itself, if it is JSON."""
-    load_json(text)
-    return text
-
-
-def load_json(text: str) -> Any:
-    """The Python objects that a JSON text describes; 22P02 if it is none."""
+    """`text` itself, if it is JSON; 22P02 otherwise."""
     try:
-        return _decode_plain(text)
+        _check(text)
     except ValueError as error:
         _raise_bad_json(_described(error, text))
     except RecursionError:
         raise DataError("JSON is nested too deeply", sqlstate="54001") from None
+    return text
+
+
+def load_python(text: str) -> Any:
+    """What a user gets for a JSON value: dicts, lists, ints and floats."""
+    try:
+        return json.loads(text)
+    except ValueError:  # more digits than Python's int reads from text
+        return json.loads(text, parse_int=_long_integer)
+    except RecursionError:
+        raise DataError("JSON is nested too deeply", sqlstate="54001") from None
+
+
+def _long_integer(digits: str) -> int:
+    return int(Decimal(digits))
 
 
 def parse_jsonb(text: str) -> str:
@@ -65,7 +75,7 @@ def parse_jsonb(text: str) -> str:
 
 
 def load_exactly(text: str) -> Any:
-    """The same as `load_json` with numbers as Decimal, and what JSONB cannot hold refused."""
+    """The Python objects of a JSON text, numbers as Decimal; what JSONB cannot hold is refused."""
     if _NUL.search(text):
         detail = "\\u0000 cannot be converted to text."
         raise DataError("unsupported Unicode escape sequence", sqlstate="22P05", detail=detail)

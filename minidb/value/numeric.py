@@ -111,7 +111,7 @@ def parse_numeric(text: str) -> Decimal:
         return special
     digits = match[1]
     if "e" in digits or "E" in digits:
-        exponent = int(re.split("[eE]", digits)[1])
+        exponent = int(re.split("[eE]", digits)[1][:20])
         if abs(exponent) > MAX_WEIGHT_DIGITS + MAX_SCALE:
             raise_overflow()
         return normalised(Decimal(digits))

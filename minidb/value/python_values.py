@@ -20,6 +20,7 @@ from minidb.errors import DataError, InterfaceError
 from minidb.value import fit
 from minidb.value.cast import cast_function
 from minidb.value.interval import Interval
+from minidb.value.json_text import load_python
 from minidb.value.numeric import normalised
 from minidb.value.sql_types import (
     BIGINT,
@@ -42,6 +43,7 @@ from minidb.value.sql_types import (
     SqlType,
     Value,
 )
+from minidb.value.text import encoded
 
 _INT32 = 2**31
 _INT64 = 2**63
@@ -202,12 +204,7 @@ def _checked_text(value: str) -> str:
     text = str.__str__(value)
     if "\x00" in text:
         raise DataError('invalid byte sequence for encoding "UTF8": 0x00', sqlstate="22021")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        code = ord(text[error.start])
-        message = f'invalid byte sequence for encoding "UTF8": lone surrogate U+{code:04X}'
-        raise DataError(message, sqlstate="22021") from None
+    encoded(text)
     return text
 
 
@@ -238,12 +235,8 @@ def _json_value(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-def _json_out(value: str) -> Any:
-    return json.loads(value)
-
-
 OUTPUT_CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
-    Kind.JSON: _json_out,
-    Kind.JSONB: _json_out,
+    Kind.JSON: load_python,
+    Kind.JSONB: load_python,
     Kind.INTERVAL: Interval.to_timedelta,
 }

@@ -266,8 +266,8 @@ class _Translator:
         if match is None:
             is_open = re.compile(r"\{[0-9,]*\Z").match(self.pattern, self.position) is not None
             _refuse("braces {} not balanced" if is_open else "invalid repetition count(s)")
-        least = int(match[1])
-        greatest = int(match[3]) if match[3] else least
+        least = int(match[1][:9])
+        greatest = int(match[3][:9]) if match[3] else least
         if least > _MAX_REPEAT or greatest > _MAX_REPEAT or least > greatest:
             _refuse("invalid repetition count(s)")
         self.position = match.end()
@@ -295,7 +295,7 @@ class _Translator:
         r"""\1 .. \9, or more digits where there are so many groups; otherwise it is an octal number."""
         match = re.compile("[0-9]+").match(self.pattern, self.position + 1)
         assert match is not None
-        number = int(match[0])
+        number = int(match[0][:9])
         if len(match[0]) > 1 and number > len(self.groups):
             return None
         if number > len(self.groups) or not self.groups[number - 1] or self.look_arounds:

@@ -116,16 +116,26 @@ def format_boolean(value: bool) -> str:
     return "t" if value else "f"
 
 
+def encoded(text: str) -> bytes:
+    """UTF-8; 22021 for half of a surrogate pair, which is no character and has none."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        message = f'invalid byte sequence for encoding "UTF8": lone surrogate U+{code:04X}'
+        raise DataError(message, sqlstate="22021") from None
+
+
 def parse_bytea(text: str) -> bytes:
     r"""\x0aff, or the escape format: characters, with \ooo for bytes and \\ for a backslash."""
     if text.startswith("\\x"):
         return _parse_hexadecimal(text[2:])
     if "\\" not in text:
-        return text.encode()
+        return encoded(text)
     pieces: list[bytes] = []
     position = 0
     for match in _ESCAPED_BYTE.finditer(text):
-        pieces.append(text[position : match.start()].encode())
+        pieces.append(encoded(text[position : match.start()]))
         if match[1]:
             pieces.append(b"\\")
         elif match[2]:
@@ -133,7 +143,7 @@ def parse_bytea(text: str) -> bytes:
         else:
             raise DataError("invalid input syntax for type bytea", sqlstate="22P02")
         position = match.end()
-    pieces.append(text[position:].encode())
+    pieces.append(encoded(text[position:]))
     return b"".join(pieces)
 
 
