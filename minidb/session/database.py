@@ -66,8 +66,9 @@ class Database:
 
     def revoke_catalog(self, transaction: Transaction) -> None:
         """The commit that `publish_catalog` prepared has failed."""
-        if self._previous is not None:
-            self.catalog = self._previous
+        previous = self._previous
+        if previous is not None and self.catalog.version > self.store.latest.commit_id:
+            self.catalog = previous
 
     def predecessor(self, catalog: Catalog) -> Catalog | None:
         """The catalog that held until `catalog` was published, if that is the newest."""

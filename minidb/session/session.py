@@ -13,6 +13,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -38,6 +39,8 @@ from minidb.value.python_values import to_internal
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
+ROWS_AT_ONCE = 20_000  # of executemany: an endless generator must not be gathered whole
+
 
 class Session(SessionState):
     """See the module. Used by one thread at a time, but for `interrupt` and `is_waiting`."""
@@ -52,7 +55,8 @@ class Session(SessionState):
         if transaction is None:
             if not self.autocommit:
                 return None
-            reader = self.database.store.durable
+            store = self.database.store
+            reader = store.durable if self.settings["synchronous_commit"] else store.latest
             catalog = self.database.catalog
             if prepared.catalog is not catalog or catalog.version > reader.commit_id or self.closed:
                 return None
@@ -159,16 +163,20 @@ class Session(SessionState):
             return count
 
     def _execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
-        if not isinstance(rows, list):
-            rows = list(rows)
-        if not rows:
-            return 0
         total = 0
-        start = 0
+        source = iter(rows)
+        while chunk := list(islice(source, ROWS_AT_ONCE)):
+            total += self._execute_chunk(text, chunk)
+        return total
+
+    def _execute_chunk(self, text: str, rows: list[Parameters]) -> int:
+        total = 0
         prepared = self._prepare(text, rows[0])
         if prepared.bulk_change is not None and prepared.catalog is self.catalog and not self.failed:
-            total, start = self._bulk(prepared, rows)
-        for parameters in rows[start:]:
+            done = self._bulk(prepared, rows)
+            if done is not None:
+                return done
+        for parameters in rows:
             prepared = self._prepare(text, parameters)
             result = self._run(prepared, parameters, text)
             if result.columns is not None:
@@ -178,24 +186,23 @@ class Session(SessionState):
             total += max(result.rowcount, 0)
         return total
 
-    def _bulk(self, prepared: Prepared, rows: list[Any]) -> tuple[int, int]:
-        """(rows changed, parameter rows used): all at C speed, or none where the fast form declines."""
+    def _bulk(self, prepared: Prepared, rows: list[Any]) -> int | None:
+        """The number of rows changed, at C speed; None, with nothing done, where the fast form declines."""
         transaction = self.transaction
         assert transaction is not None and prepared.bulk_change is not None
         start = transaction.savepoint()
         try:
-            count = prepared.bulk_change(transaction, rows)
+            count: Any = prepared.bulk_change(transaction, rows)
         except StatementRestart:
-            transaction.rollback_to(start)
-            transaction.new_statement()
-            return 0, 0
+            count = NotImplemented
         except BaseException:
             self._fail(transaction, start)
             raise
         if count is NotImplemented:
             transaction.rollback_to(start)
-            return 0, 0
-        return count, len(rows)
+            transaction.new_statement()
+            return None
+        return int(count)
 
     # --- for utility statements -------------------------------------------------------------------
 
@@ -305,7 +312,8 @@ class Session(SessionState):
     ) -> Result:
         statement = prepared.statement
         if isinstance(statement, Plan) and not prepared.locks_rows:
-            reader = self.database.store.durable
+            store = self.database.store
+            reader = store.durable if self.settings["synchronous_commit"] else store.latest
             if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
                 context = self._context(reader, prepared.catalog, values)
                 result = self._stream(prepared, statement, context)

@@ -126,6 +126,8 @@ class SessionState:
             self._end(self._settings_before)
             raise
         self._end(self._settings_after)
+        if not transaction.synchronous_commit:
+            self.database.store.throttle()
         return True
 
     def rollback(self) -> None:
