@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import isfinite
 from typing import Final
 
 from minidb.value.session_time import UTC_SESSION, SessionTime
@@ -24,7 +25,7 @@ def json_writer(type_: SqlType, session: SessionTime = UTC_SESSION) -> Callable[
     write = writer(type_, session)
     if kind in _NUMBERS:
         # NaN and the infinities have no JSON number: they are written as strings.
-        return lambda value: write(value) if value - value == 0 else quoted(write(value))
+        return lambda value: write(value) if isfinite(value) else quoted(write(value))
     if kind is Kind.TIMESTAMP:
         return lambda value: quoted(write(value).replace(" ", "T", 1))
     if kind is Kind.TIMESTAMPTZ:

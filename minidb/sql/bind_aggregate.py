@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from minidb.errors import Error, ProgrammingError
+from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr import aggregates, logic
 from minidb.expr.node import Column, Expr, walk
 from minidb.plan.nodes import Aggregate, AggregateCall, Plan, SortKey, Subquery
@@ -32,6 +32,8 @@ def bind_call(
 ) -> Expr:
     """name([DISTINCT] arguments [ORDER BY ...]) [FILTER (WHERE condition)] -> its column."""
     arguments, order, distinct = _parts(tree)
+    if any(argument is None for argument in arguments):
+        raise SyntaxError_('syntax error at or near "ORDER"', position=position_of(tree))
     chain = _levels(scope)
     before = [dict(level.free) for level in chain]
     level = scope.level

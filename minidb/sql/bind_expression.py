@@ -7,7 +7,7 @@ query in `bind_subquery`. An error gets the position of the innermost node that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from sqlglot import exp
@@ -111,12 +111,15 @@ def _column(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
 def _literal(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
     if tree.args.get("is_string"):
         return Constant(tree.this, UNKNOWN)
-    return number(str(tree.this))
+    try:
+        return number(str(tree.this))
+    except InvalidOperation:  # the parser takes `5.x` and `1e` for numbers
+        raise SyntaxError_(f'syntax error at or near "{tree.this}"', position=position_of(tree)) from None
 
 
 def number(text: str) -> Constant:
     """A numeric constant: the smallest of integer and bigint, else numeric."""
-    if text.lstrip("-").isdigit():
+    if len(text) <= _BIGINT_WIDTH and text.lstrip("-").isdigit():
         value = int(text)
         if -(2**31) <= value < 2**31:
             return Constant(value, INTEGER)
@@ -127,10 +130,13 @@ def number(text: str) -> Constant:
         raise DataError("value overflows numeric format", sqlstate="22003")
     exponent = exact.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
-        exact = Decimal(int(exact))  # 1e3 is 1000, with no digits after the point
+        # 1e3 is 1000, with no digits after the point.
+        sign, digits, _ = exact.as_tuple()
+        exact = Decimal((sign, digits + (0,) * exponent, 0))
     return Constant(exact, NUMERIC)
 
 
+_BIGINT_WIDTH: Final = 20  # characters; Python refuses to read thousands of digits as an int
 _NUMERIC_DIGITS: Final = 131072  # before the decimal point
 
 
