@@ -10,8 +10,7 @@ from pathlib import Path
 
 from benchmarks.peers import Connection, Peer
 
-ROWS = 20_000
-MANY_ROWS = 200_000
+ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,8 @@ def _create(connection: Connection, rows: int) -> None:
     connection.execute("COMMIT")
 
 
-def _small(connection: Connection) -> None:
+def _table(connection: Connection) -> None:
     _create(connection, ROWS)
-
-
-def _large(connection: Connection) -> None:
-    _create(connection, MANY_ROWS)
 
 
 def _joined(connection: Connection) -> None:
@@ -169,19 +164,19 @@ def _cold_open(peer: Peer, connection: Connection, folder: Path, n: int) -> None
 
 
 WORKLOADS = (
-    Workload("point select", 5000, _small, _point_select),
-    Workload("point select in a transaction", 5000, _small, _point_select_in_transaction),
-    Workload("point update in a transaction", 5000, _small, _point_update),
+    Workload("point select", 5000, _table, _point_select),
+    Workload("point select in a transaction", 5000, _table, _point_select_in_transaction),
+    Workload("point update in a transaction", 5000, _table, _point_update),
     Workload("insert by execute", 5000, _empty, _insert, _delete_all),
     Workload("insert by executemany", 20_000, _empty, _insert_many, _delete_all),
-    Workload("100-row range scan", 1000, _small, _range_scan),
-    Workload("secondary-index lookup", 3000, _small, _index_lookup),
+    Workload("100-row range scan", 1000, _table, _range_scan),
+    Workload("secondary-index lookup", 3000, _table, _index_lookup),
     Workload("two-table join by key", 2000, _joined, _join),
-    Workload("fetch 200k rows", 1, _large, _fetch_all),
-    Workload("group-by over 200k rows", 1, _large, _group_by),
-    Workload("ad-hoc statements", 2000, _small, _ad_hoc),
-    Workload("durable commits, 1 thread", 1000, _small, _commits(1)),
-    Workload("durable commits, 4 threads", 2000, _small, _commits(4)),
-    Workload("durable commits, 16 threads", 4000, _small, _commits(16)),
-    Workload("cold open to first row", 5, _small, _cold_open),
+    Workload("fetch 200k rows", 1, _table, _fetch_all),
+    Workload("group-by over 200k rows", 1, _table, _group_by),
+    Workload("ad-hoc statements", 2000, _table, _ad_hoc),
+    Workload("durable commits, 1 thread", 1000, _table, _commits(1)),
+    Workload("durable commits, 4 threads", 2000, _table, _commits(4)),
+    Workload("durable commits, 16 threads", 4000, _table, _commits(16)),
+    Workload("cold open to first row", 5, _table, _cold_open),
 )
