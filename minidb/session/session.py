@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
-from minidb.errors import Error, InFailedTransaction, ProgrammingError
+from minidb.errors import DatabaseError, Error, InFailedTransaction, ProgrammingError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
@@ -30,9 +30,10 @@ from minidb.session import shape, utility
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
-from minidb.session.result import Columns, Result
+from minidb.session.result import Columns, Result, out_of_memory
 from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
 from minidb.sql.parse import ParsedStatement, parse
+from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
 from minidb.value.python_values import to_internal
@@ -152,11 +153,16 @@ class Session(SessionState):
             implicit = self.transaction is None
             if implicit:
                 self.begin()
+            transaction = self.transaction
+            assert transaction is not None
+            start = transaction.savepoint()
             try:
                 count = self._execute_many(text, rows)
             except BaseException:
                 if implicit and self.autocommit:
                     self.rollback()
+                else:
+                    self._fail(transaction, start)
                 raise
             if implicit and self.autocommit:
                 self.commit()
@@ -406,4 +412,16 @@ class Session(SessionState):
     def _statement(self) -> Iterator[None]:
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
-        yield
+        transaction = self.transaction
+        try:
+            yield
+        except Error as error:
+            # Running it has failed the transaction by itself; here come those that were never run.
+            if transaction is not None and transaction is self.transaction and not self.failed:
+                if isinstance(error, DatabaseError):
+                    self._fail(transaction, None)
+            raise
+        except RecursionError:
+            raise too_deep() from None
+        except MemoryError:
+            raise out_of_memory() from None

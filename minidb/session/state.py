@@ -138,6 +138,9 @@ class SessionState:
         self._invalidate_results("the query's transaction was rolled back")
         try:
             transaction.rollback()
+        except BaseException:
+            transaction.rollback()  # Ctrl-C in the midst of it
+            raise
         finally:
             self._end(self._settings_before)
 
@@ -235,7 +238,11 @@ class SessionState:
         self._invalidate_results("the query's transaction was rolled back to a savepoint")
         start = self._savepoints[position][1]
         del self._savepoints[position + 1 :]
-        transaction.rollback_to(start)
+        try:
+            transaction.rollback_to(start)
+        except BaseException:
+            transaction.rollback_to(start)  # Ctrl-C in the midst of it
+            raise
         self.failed = False
         self.catalog_has_changed()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from threading import get_ident
 
 
 class GroupCommit:
@@ -21,14 +22,20 @@ class GroupCommit:
 
     Lock order: leadership, then the store's commit_mutex, then `mutex`. Nobody asks for leadership while
     holding commit_mutex.
+
+    A keyboard interrupt can come with any call, in the midst of `end` too. So whoever leads calls `end` once
+    more when anything is raised, and `end` can be repeated:
+
+        begin(); try: ...; end()
+                 except BaseException: end(); raise
     """
 
-    __slots__ = ("durable_id", "flush", "leading", "mutex", "waiting")
+    __slots__ = ("durable_id", "flush", "leader", "mutex", "waiting")
 
     def __init__(self, flush: Callable[[], int], durable_id: int) -> None:
         self.flush = flush
         self.durable_id = durable_id
-        self.leading = False
+        self.leader = 0  # the thread that leads
         self.mutex = threading.Lock()
         self.waiting: list[tuple[int, threading.Lock]] = []
 
@@ -38,50 +45,56 @@ class GroupCommit:
             return
         try:
             self.durable_id = self.flush()
-        finally:
             self.end()
+        except BaseException:
+            self.end()
+            raise
 
     def begin(self) -> None:
         """Become the leader, waiting for the present one: nothing is synced until `end`."""
         self._lead_or_wait(None)
 
     def end(self) -> None:
-        """Give leadership up; wake those who are served and one who is not."""
+        """Give leadership up; wake those who are served and one who is not. Harmless if repeated."""
         with self.mutex:
-            self.leading = False
-            self._wake()
+            if self.leader == get_ident():
+                self.leader = 0
+            if not self.leader:
+                self._wake()
 
     def _wake(self) -> None:
         durable_id = self.durable_id
         left: list[tuple[int, threading.Lock]] = []
         heir = False
         for waiter in self.waiting:
-            if waiter[0] <= durable_id:
-                waiter[1].release()
-            elif not heir:
+            if waiter[0] > durable_id:
+                if heir:
+                    left.append(waiter)
+                    continue
                 heir = True
+            if waiter[1].locked():  # else an interrupted call has done it
                 waiter[1].release()
-            else:
-                left.append(waiter)
         self.waiting = left
 
     def _lead_or_wait(self, commit_id: int | None) -> bool:
         """True: the caller leads now. False: `commit_id` is durable."""
         mutex = self.mutex
-        while True:
-            with mutex:
-                if commit_id is not None and commit_id <= self.durable_id:
-                    return False
-                if not self.leading:
-                    self.leading = True
-                    return True
-                lock = threading.Lock()
-                lock.acquire()
-                self.waiting.append((commit_id if commit_id is not None else 1 << 63, lock))
-            try:
-                lock.acquire()
-            except BaseException:  # Ctrl-C: if it was our turn to lead, it is the next one's
+        this_thread = get_ident()
+        lock: threading.Lock | None = None
+        try:
+            while True:
                 with mutex:
-                    if not self.leading:
-                        self._wake()
-                raise
+                    if commit_id is not None and commit_id <= self.durable_id:
+                        return False
+                    if not self.leader:
+                        self.leader = this_thread
+                        return True
+                    lock = threading.Lock()
+                    lock.acquire()
+                    self.waiting.append((commit_id if commit_id is not None else 1 << 63, lock))
+                lock.acquire()
+        except BaseException:  # Ctrl-C: if it was our turn to lead, it is the next one's
+            with mutex:
+                self.waiting = [waiter for waiter in self.waiting if waiter[1] is not lock]
+            self.end()
+            raise

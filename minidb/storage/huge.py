@@ -80,6 +80,7 @@ class HugeWrites:
         self.name = f"{PREFIX}{number}"
         self.path = os.path.join(directory, self.name)
         self.prefixes: set[bytes] = set()  # storage ids written
+        self.committed = False  # and visible
         self._environment: lmdb.Environment | None = open_layer_file(self.path, read_only=False)
         self._reader: lmdb.Transaction[bytes] | None = None
 

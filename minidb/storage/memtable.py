@@ -29,12 +29,24 @@ class Generation:
     `mutex` guards `keys`, `prefixes` and the folding of `new_keys`; it is taken last and held briefly.
     """
 
-    __slots__ = ("dropped", "huge", "keys", "mutex", "new_keys", "newer", "prefixes", "size", "versions")
+    __slots__ = (
+        "dropped",
+        "folding",
+        "huge",
+        "keys",
+        "mutex",
+        "new_keys",
+        "newer",
+        "prefixes",
+        "size",
+        "versions",
+    )
 
     def __init__(self) -> None:
         self.versions: dict[bytes, Version] = {}
         self.new_keys: list[bytes] = []  # in versions, not yet in keys
         self.keys = SortedKeys()
+        self.folding = False  # `keys` is being changed, or somebody was interrupted while changing it
         self.prefixes: set[bytes] = set()  # storage ids among `keys`
         self.size = 0  # bytes, roughly
         self.dropped: tuple[int, ...] = ()  # storage ids whose keys end to exist with this generation
@@ -94,6 +106,19 @@ class Generation:
             count = len(self.new_keys)
             if count:
                 keys = self.new_keys[:count]
+                if self.folding:
+                    keys = self._all_keys(keys)
+                    self.keys = SortedKeys()
+                self.folding = True
                 self.keys.update(keys)
                 self.prefixes.update({key[:4] for key in keys})
                 del self.new_keys[:count]
+                self.folding = False
+
+    def _all_keys(self, new_keys: list[bytes]) -> list[bytes]:
+        """What `keys` must hold, after a keyboard interrupt has left it in the midst of a change."""
+        written = list(self.versions)
+        later = self.new_keys[
+            len(new_keys) :
+        ]  # read after `written`: commits announce a key before they write it
+        return list(set(written).difference(later).union(new_keys))

@@ -18,6 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -34,6 +35,7 @@ from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.snapshot import Snapshot, View
 from minidb.storage.statistics import Statistics
+from minidb.storage.undisturbed import undisturbed
 
 __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
 
@@ -186,8 +188,10 @@ class Store:
                 self._relaxed = False
                 self._group.durable_id = self._flush()
                 self._relaxed = not on
-        finally:
             self._group.end()
+        except BaseException:
+            self._group.end()
+            raise
 
     def _flush(self) -> int:
         """Write and sync the pending log; the caller leads. What GroupCommit calls."""
@@ -227,6 +231,9 @@ class Store:
 
     def checkpoint(self) -> None:
         """Bring all commits so far into LMDB, and trim the log."""
+        undisturbed(self._checkpoint_now)
+
+    def _checkpoint_now(self) -> None:
         with self._checkpoint_mutex:
             if self._refuse is not None:
                 raise self._refuse()
@@ -264,9 +271,12 @@ class Store:
                 self._overloaded = False
                 view = self._view
                 self._show(View(view.root, (new, *view.generations), view.layers))
-                return segment, self._last_id
-        finally:
+                last_id = self._last_id
             self._group.end()
+            return segment, last_id
+        except BaseException:
+            self._group.end()
+            raise
 
     def _write_sealed(self, position: LogPosition) -> None:
         """Layers and sealed generations into LMDB, oldest first; then a view without them."""
@@ -288,8 +298,10 @@ class Store:
         try:
             with self.commit_mutex:
                 self._show(View(root, (self._active,)))
-        finally:
             self._group.end()
+        except BaseException:
+            self._group.end()
+            raise
         remove_layer_files(self._parts.temporary_directory(), merged)
 
     def _writable_tree(self) -> CheckpointTree:
@@ -309,6 +321,9 @@ class Store:
 
     def commit_huge(self, huge: HugeWrites, dropped: Sequence[int] = ()) -> int:
         """Commit all of `huge`, durably. The caller holds locks on what it wrote, but not commit_mutex."""
+        return undisturbed(partial(self._commit_huge, huge, dropped), to_the_end=True)
+
+    def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
         huge.seal()
         with self._checkpoint_mutex:
             if self._refuse is not None:
@@ -334,12 +349,14 @@ class Store:
                 self._views.add(self._view)
                 commit_id = self.commit({}, dropped)
                 self._group.durable_id = self._flush()  # what is older becomes durable with it
-                return commit_id
-        except DatabaseError as error:
-            self._fail(error)  # it is committed on disk: only another open can show it
-            raise
-        finally:
+                huge.committed = True
             self._group.end()
+            return commit_id
+        except BaseException as error:
+            if isinstance(error, DatabaseError):
+                self._fail(error)  # it is committed on disk: only another open can show it
+            self._group.end()
+            raise
 
     def _show(self, view: View) -> None:
         """Publish the same commits in a new view; the caller leads and holds commit_mutex."""
@@ -361,8 +378,10 @@ class Store:
 
     def throttle(self) -> None:
         """Wait for a checkpoint if memory is short. For those who do not call `sync`, which does it too."""
-        if not self._overloaded:
-            return
+        if self._overloaded:
+            undisturbed(self._throttle)
+
+    def _throttle(self) -> None:
         with self._checkpoint_mutex:
             if self._overloaded and self._refuse is None:
                 try:
@@ -418,6 +437,9 @@ class Store:
 
     def close(self) -> None:
         """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
+        undisturbed(self._close, to_the_end=True)
+
+    def _close(self) -> None:
         self._background.stop()
         with self._checkpoint_mutex:
             with self.commit_mutex:

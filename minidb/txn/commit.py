@@ -53,7 +53,8 @@ class Committer:
                     prepare(coming)
                     commit_id = store.commit(writes, dropped)
                 except BaseException:
-                    if revoke is not None:
+                    # A keyboard interrupt may come right after the commit was made.
+                    if revoke is not None and store.latest.commit_id < coming:
                         revoke()
                     raise
                 assert commit_id == coming

@@ -63,9 +63,10 @@ class Overlay:
             if not key:
                 continue  # the trace of a dropped range: see Transaction.drop_range
             if previous is ABSENT:
-                del writes[key]
+                # Neither need be there: a keyboard interrupt may have come between undo list and write.
+                writes.pop(key, None)
                 if order is not None and place < indexed:
-                    order.remove(key)
+                    order.discard(key)
             else:
                 writes[key] = previous
         del undo[position:]
@@ -81,7 +82,9 @@ class Overlay:
         elif self.indexed != len(undo):
             new = [key for key, previous in islice(undo, self.indexed, None) if previous is ABSENT]
             if new:
+                self.order = None  # should we be interrupted
                 order.update(new)
+                self.order = order
         self.indexed = len(undo)
         return order
 

@@ -354,8 +354,14 @@ class Transaction(TransactionReads):
             dropped = [storage_id for _, storage_id in self.dropped]
             commit_id = self.environment.committer.publish_huge(self.id, self.huge, dropped)
         except BaseException:
-            self.rollback()
+            if not self.huge.committed:
+                self.rollback()
+                raise
+            self._finish_huge(self.store.latest.commit_id)  # Ctrl-C came with the commit: its id, or a later
             raise
+        self._finish_huge(commit_id)
+
+    def _finish_huge(self, commit_id: int) -> None:
         self.state = COMMITTED
         self.huge = None
         try:

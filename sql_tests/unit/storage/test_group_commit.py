@@ -53,7 +53,7 @@ def test_followers_share_the_next_sync() -> None:
         thread.join()
     assert disk.syncs == [1, 6]
     assert disk.group.durable_id == 6
-    assert not disk.group.leading and not disk.group.waiting
+    assert not disk.group.leader and not disk.group.waiting
 
 
 def test_what_is_durable_needs_no_sync() -> None:
@@ -87,7 +87,7 @@ def test_a_checkpoint_waits_its_turn() -> None:
     disk.gate.release()
     leader.join()
     checkpoint.join()
-    assert disk.group.leading
+    assert disk.group.leader
     disk.group.end()
 
 
@@ -133,4 +133,4 @@ def test_an_interrupted_leader_does_not_block_others() -> None:
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             group.wait(1)
-    assert not group.leading
+    assert not group.leader
