@@ -18,11 +18,17 @@ class IsolationLevel(Enum):
     @staticmethod
     def named(name: str) -> IsolationLevel:
         """The level of that SQL name, in any case and spacing."""
+        known = _LEVELS.get(name)
+        if known is not None:
+            return known
         wanted = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
         for level in IsolationLevel:
             if level.value == wanted:
                 return level
         raise ProgrammingError(f'invalid isolation level "{name}"', sqlstate="22023")
+
+
+_LEVELS = {level.value: level for level in IsolationLevel}
 
 
 def refuse_serializable() -> NotSupportedError:
