@@ -84,6 +84,7 @@ class Session(SessionState):
             return self._run_fast_alone(prepared, parameters)
         if self.failed or self._open_results or self.settings["statement_timeout"]:
             return None
+        self.interruption.requested = False  # what was meant for an earlier statement came too late
         transaction.new_statement()
         if transaction.catalog_changed or prepared.catalog is not self.database.catalog:
             return None
@@ -106,7 +107,6 @@ class Session(SessionState):
         """A fast change that opens a transaction: one of its own in autocommit mode."""
         if self.closed or self.settings["statement_timeout"]:
             return None
-        self.interruption.clear()
         self.begin()
         if not self.autocommit:
             return self.run_fast_change(prepared, parameters)
