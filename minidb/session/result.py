@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from minidb.errors import InternalError
+from minidb.errors import InternalError, OperationalError
+from minidb.sql.token_sequence import too_deep
 from minidb.value.sql_types import Row, SqlType
 
 Columns = tuple[tuple[str, SqlType], ...]
 Converter = Callable[[Row], Row]
+
+
+def out_of_memory() -> OperationalError:
+    """Python could not give the memory that a statement asked for."""
+    return OperationalError("out of memory", sqlstate="53200")
 
 
 class RowSource(Protocol):
@@ -72,10 +78,14 @@ class Result:
             return []
         try:
             rows = self._source.next_batch()
-        except BaseException:
+        except BaseException as error:
             self.close()
             if self._failed is not None:
                 self._failed()
+            if isinstance(error, RecursionError):
+                raise too_deep() from None
+            if isinstance(error, MemoryError):
+                raise out_of_memory() from None
             raise
         if not rows:
             self.close()
