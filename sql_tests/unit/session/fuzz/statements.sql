@@ -2,7 +2,7 @@
 SELECT a.name, count(b.id) AS books, max(b.price) FILTER (WHERE b.price < 100) FROM author a LEFT JOIN book b ON b.author_id = a.id GROUP BY a.id HAVING count(*) > 0 ORDER BY books DESC NULLS LAST, 1 LIMIT 10 OFFSET 0;
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i, i IN (SELECT id FROM book) FROM n WHERE EXISTS (SELECT FROM author WHERE id = i);
 SELECT DISTINCT ON (author_id) author_id, title FROM book ORDER BY author_id, price DESC;
-SELECT * FROM author NATURAL JOIN book CROSS JOIN cheap UNION ALL SELECT a.*, b.*, NULL, 1 FROM author a FULL JOIN book b ON a.id < b.id;
+SELECT id, name, title FROM author NATURAL JOIN book CROSS JOIN (SELECT 1) AS one UNION ALL SELECT a.id, name, title FROM author a FULL JOIN book b ON a.id = b.author_id;
 SELECT name FROM author WHERE id > ALL (SELECT author_id FROM book WHERE price BETWEEN 1 AND 5) EXCEPT SELECT title FROM cheap;
 SELECT CASE WHEN price > 1 THEN 'dear' WHEN price IS NULL THEN NULL ELSE title END, COALESCE(title, '-') || upper(substr(title, 2, 3)) FROM book WHERE title LIKE 'T%' OR title ~ '^O';
 SELECT extract(year FROM seen), date_trunc('month', seen), seen + span, seen - interval '1 day', body -> 'a' ->> 0 FROM book;
@@ -18,9 +18,9 @@ CREATE UNIQUE INDEX on_name ON author (lower(name), born DESC NULLS LAST) WHERE 
 CREATE OR REPLACE VIEW cheap (title, price) AS SELECT title, price FROM book WHERE price < 5;
 ALTER TABLE book ADD COLUMN pages INTEGER NOT NULL DEFAULT 7;
 ALTER TABLE author DROP COLUMN born CASCADE;
-ALTER TABLE book ALTER COLUMN title TYPE TEXT USING title || 'x';
+ALTER TABLE book ALTER COLUMN code TYPE TEXT USING title || 'x';
 ALTER TABLE author ADD CONSTRAINT c CHECK (id < 100);
-CREATE SEQUENCE s START WITH 3 INCREMENT BY -2 MINVALUE -10 CYCLE;
+CREATE SEQUENCE s START WITH 3 INCREMENT BY -2 MINVALUE -10 MAXVALUE 5 CYCLE;
 TRUNCATE author, book RESTART IDENTITY CASCADE;
 DROP TABLE IF EXISTS book, author CASCADE;
 EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM book WHERE price > 1 ORDER BY price LIMIT 2;
