@@ -117,6 +117,15 @@ class LockTable:
             return True
         if key not in queues and prefix not in queues and owners.get(key) is owner:
             return True  # the contention is elsewhere
+        try:
+            return self._queue_for_row(owner, key, mode, was, wait)
+        except BaseException as error:
+            self._after_failure(owner, error)
+            raise
+
+    def _queue_for_row(self, owner: TransactionState, key: bytes, mode: int, was: int, wait: bool) -> bool:
+        held, owners, queues = owner.held, self.owners, self.queues
+        prefix = key[:PREFIX]
         while True:
             with self.mutex:
                 if was:
@@ -201,20 +210,37 @@ class LockTable:
             table_locks[storage_id] = was | mode
             if storage_id not in self.queues:
                 return True
-        with self.mutex:
-            if was:
-                table_locks[storage_id] = was
-            else:
-                table_locks.pop(storage_id, None)
-            queue = self.queues.get(storage_id)
-            if queue is None:
-                queue = self.queues[storage_id] = LockQueue(storage_id)
-            request = self._enqueue(queue, owner, mode, was != 0, wait)
-        if request is None:
-            return False
-        if not request.granted:
-            self._wait(request)
+        try:
+            with self.mutex:
+                if was:
+                    table_locks[storage_id] = was
+                else:
+                    table_locks.pop(storage_id, None)
+                queue = self.queues.get(storage_id)
+                if queue is None:
+                    queue = self.queues[storage_id] = LockQueue(storage_id)
+                request = self._enqueue(queue, owner, mode, was != 0, wait)
+            if request is None:
+                return False
+            if not request.granted:
+                self._wait(request)
+        except BaseException as error:
+            self._after_failure(owner, error)
+            raise
         return True
+
+    def _after_failure(self, owner: TransactionState, error: BaseException) -> None:
+        """A keyboard interrupt may have come at any call: nobody waits now, and `held` may lack a lock."""
+        if isinstance(error, DatabaseError):
+            return
+        owner.interrupted = True
+        owner.waiting = None
+        with self.mutex:
+            for queue in list(self.queues.values()):
+                left = [request for request in queue.waiting if request.owner is not owner]
+                if len(left) != len(queue.waiting):
+                    queue.waiting = left
+                    self._pump(queue)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -222,6 +248,8 @@ class LockTable:
         """The transaction ended: unlock what it held and hand over to who waits. May be called twice."""
         self.active.pop(owner.id, None)
         held = owner.held
+        if owner.interrupted:
+            held.update([(key, UPDATE) for key, holder in list(self.owners.items()) if holder is owner])
         if held:
             owners = self.owners
             for key in held:
@@ -237,7 +265,7 @@ class LockTable:
         held, table_locks = owner.held, owner.table_locks
         with self.mutex:
             queues = self.queues
-            if len(queues) <= len(held) + len(table_locks):
+            if len(queues) <= len(held) + len(table_locks) or owner.interrupted:
                 candidates = list(queues.values())
             else:
                 targets: list[LockTarget] = [*held, *table_locks, *(owner.escalated or ())]
@@ -245,7 +273,11 @@ class LockTable:
             for queue in candidates:
                 target = queue.target
                 shared = queue.granted.pop(owner, 0)
-                if shared or (target in table_locks if isinstance(target, int) else target in held):
+                if (
+                    shared
+                    or owner.interrupted
+                    or (target in table_locks if isinstance(target, int) else target in held)
+                ):
                     self._pump(queue)
 
     # -- queues; all under the mutex ----------------------------------------------------------------------
@@ -292,18 +324,20 @@ class LockTable:
             conflicts = TABLE_CONFLICTS if isinstance(queue.target, int) else ROW_CONFLICTS
             ahead = 0
             for request in list(waiting):
-                conflicting = conflicts[request.mode]
-                if conflicting & ahead or not self._grant(queue, request, conflicting):
-                    ahead |= request.mode
-                    continue
-                waiting.remove(request)
-                request.granted = True
+                told = not request.granted  # else an interrupted call has granted it and got no further
+                if not request.granted:
+                    conflicting = conflicts[request.mode]
+                    if conflicting & ahead or not self._grant(queue, request, conflicting):
+                        ahead |= request.mode
+                        continue
+                    request.granted = True
                 owner = request.owner
-                if owner.waiting is request:
+                if owner.waiting is request or not told:
                     owner.waiting = None
                     for observer in self.observers:
                         observer.on_grant(request)
                     request.signal.put(None)
+                waiting.remove(request)
         if not waiting:
             self._tidy(queue)
         elif queue.granted and isinstance(queue.target, bytes) and len(queue.target) > PREFIX:

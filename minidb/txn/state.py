@@ -39,6 +39,7 @@ class TransactionState:
         "held",
         "id",
         "interrupt",
+        "interrupted",
         "level",
         "lock_timeout_ms",
         "snapshot",
@@ -55,4 +56,5 @@ class TransactionState:
         self.held: dict[bytes, int] = {}  # key -> strongest row mode
         self.table_locks: dict[int, int] = {}  # storage id -> mask of table modes
         self.escalated: set[bytes] | None = None  # prefixes whose keys are all locked as one
+        self.interrupted = False  # by Ctrl-C while it took a lock: `held` may lack one
         self.waiting: LockRequest | None = None  # set while it waits, cleared by who grants
