@@ -7,8 +7,8 @@
     halt                                    ends the file
 
 Types: T text, I integer, R real (printed with three decimals). Sort: nosort, rowsort, valuesort. A text under
-I or R is converted as SQLite does it. An empty text prints as `(empty)`, NULL as `NULL`, unprintable characters
-as `@`. Results that share a label must be equal.
+I or R is converted as SQLite does it. An empty text prints as `(empty)`, NULL as `NULL`, unprintable
+characters as `@`. Results that share a label must be equal.
 
 The format is described at https://sqlite.org/sqllogictest/doc/trunk/about.wiki.
 """
