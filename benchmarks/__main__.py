@@ -30,13 +30,13 @@ def measure(workload: Workload, rounds: int, folder: Path) -> dict[str, Any]:
     for peer in (MINIDB, SQLITE):
         connections[peer.name] = peer.connect(folder)
         workload.prepare(connections[peer.name])
+        if workload.cold:
+            connections[peer.name].close()
     for number in range(rounds + 1):
         for peer in (MINIDB, SQLITE):
             seconds = _time(workload, peer, connections[peer.name], folder)
             if number > 0:  # the first round warms up
                 times[peer.name].append(seconds / workload.operations)
-            if workload.name.startswith("cold"):
-                connections[peer.name] = peer.connect(folder)
     for connection in connections.values():
         connection.close()
     ratios = [ours / theirs for ours, theirs in zip(times[MINIDB.name], times[SQLITE.name], strict=True)]

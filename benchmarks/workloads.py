@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from benchmarks.peers import Connection, Peer
 
 ROWS = 200_000
+_VALUES = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Workload:
     prepare: Callable[[Connection], None]
     run: Callable[[Peer, Connection, Path, int], None]
     cleanup: Callable[[Connection], None] = lambda connection: None
+    cold: bool = False  # `run` opens the database itself
 
 
 def _create(connection: Connection, rows: int) -> None:
@@ -72,7 +75,8 @@ def _point_update(peer: Peer, connection: Connection, folder: Path, n: int) -> N
     cursor = connection.cursor()
     connection.execute("BEGIN")
     for key in _keys(n):
-        cursor.execute("UPDATE t SET amount = ? WHERE id = ?", (n, key))
+        # A new value each time: SQLite does not write a row that stays as it is.
+        cursor.execute("UPDATE t SET amount = ? WHERE id = ?", (next(_VALUES), key))
     connection.execute("COMMIT")
 
 
@@ -156,7 +160,6 @@ def _commits(threads: int) -> Callable[[Peer, Connection, Path, int], None]:
 
 
 def _cold_open(peer: Peer, connection: Connection, folder: Path, n: int) -> None:
-    connection.close()
     for _ in range(n):
         own = peer.connect(folder)
         own.execute("SELECT * FROM t WHERE id = 1").fetchone()
@@ -178,5 +181,5 @@ WORKLOADS = (
     Workload("durable commits, 1 thread", 1000, _table, _commits(1)),
     Workload("durable commits, 4 threads", 2000, _table, _commits(4)),
     Workload("durable commits, 16 threads", 4000, _table, _commits(16)),
-    Workload("cold open to first row", 5, _table, _cold_open),
+    Workload("cold open to first row", 5, _table, _cold_open, cold=True),
 )
