@@ -45,7 +45,7 @@ def bind_on_conflict(
     scope.add(relation)
     names = tuple([column.name for column in table.columns])
     proposed = tuple([excluded[column.slot] for column in table.columns])
-    scope.add(Relation("excluded", names, proposed, table), visible=False)
+    scope.add(Relation("excluded", names, proposed, table))
     assignments = bind_assignments(binder, table, tree.expressions, scope)
     where = tree.args.get("where")
     condition = None if where is None else bind_condition(binder, where.this, scope, "WHERE")
