@@ -23,7 +23,6 @@ class Workload:
     operations: int
     prepare: Callable[[Connection], None]
     run: Callable[[Peer, Connection, Path, int], None]
-    cleanup: Callable[[Connection], None] = lambda connection: None
     cold: bool = False  # `run` opens the database itself
 
 
@@ -82,20 +81,35 @@ def _point_update(peer: Peer, connection: Connection, folder: Path, n: int) -> N
 
 def _insert(peer: Peer, connection: Connection, folder: Path, n: int) -> None:
     cursor = connection.cursor()
+    first = _next_id(connection, "t")
     connection.execute("BEGIN")
-    for i in range(n):
-        cursor.execute("INSERT INTO s VALUES (?, ?, ?)", (i, "some name", i))
+    for i in range(first, first + n):
+        cursor.execute("INSERT INTO t VALUES (?, ?, ?, ?)", (i, i * 7919 % ROWS, "some name", i % 100))
     connection.execute("COMMIT")
 
 
 def _insert_many(peer: Peer, connection: Connection, folder: Path, n: int) -> None:
+    first = _next_id(connection, "t")
     connection.execute("BEGIN")
-    connection.executemany("INSERT INTO s VALUES (?, ?, ?)", [(i, "some name", i) for i in range(n)])
+    connection.executemany(
+        "INSERT INTO t VALUES (?, ?, ?, ?)",
+        [(i, i * 7919 % ROWS, "some name", i % 100) for i in range(first, first + n)],
+    )
     connection.execute("COMMIT")
 
 
-def _delete_all(connection: Connection) -> None:
-    connection.execute("DELETE FROM s")
+def _insert_many_bare(peer: Peer, connection: Connection, folder: Path, n: int) -> None:
+    first = _next_id(connection, "s")
+    connection.execute("BEGIN")
+    connection.executemany(
+        "INSERT INTO s VALUES (?, ?, ?)", [(i, "some name", i) for i in range(first, first + n)]
+    )
+    connection.execute("COMMIT")
+
+
+def _next_id(connection: Connection, table: str) -> int:
+    (last,) = connection.execute(f"SELECT max(id) FROM {table}").fetchone()
+    return 0 if last is None else int(last) + 1
 
 
 def _range_scan(peer: Peer, connection: Connection, folder: Path, n: int) -> None:
@@ -170,8 +184,9 @@ WORKLOADS = (
     Workload("point select", 5000, _table, _point_select),
     Workload("point select in a transaction", 5000, _table, _point_select_in_transaction),
     Workload("point update in a transaction", 5000, _table, _point_update),
-    Workload("insert by execute", 5000, _empty, _insert, _delete_all),
-    Workload("insert by executemany", 20_000, _empty, _insert_many, _delete_all),
+    Workload("insert by execute", 5000, _table, _insert),
+    Workload("insert by executemany", 20_000, _table, _insert_many),
+    Workload("... without an index", 20_000, _empty, _insert_many_bare),
     Workload("100-row range scan", 1000, _table, _range_scan),
     Workload("secondary-index lookup", 3000, _table, _index_lookup),
     Workload("two-table join by key", 2000, _joined, _join),
