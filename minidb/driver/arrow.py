@@ -47,7 +47,8 @@ def ingest(session: Session, table: str, data: Any, mode: str) -> int:
     name = _quoted(table)
     columns = [(_quoted(field.name), sql_type(field.type)) for field in reader.schema]
     definition = ", ".join([f"{column} {type_}" for column, type_ in columns])
-    with session.implicit_transaction():
+    session.interruption.clear()
+    with session.statement(), session.implicit_transaction():
         if mode == "replace":
             session.run_text(f"DROP TABLE IF EXISTS {name}")
         if mode != "append":
@@ -55,7 +56,7 @@ def ingest(session: Session, table: str, data: Any, mode: str) -> int:
             session.run_text(f"CREATE TABLE {exists}{name} ({definition})")
         places = ", ".join(["?"] * len(columns))
         insert = f"INSERT INTO {name} ({', '.join([c for c, _ in columns])}) VALUES ({places})"
-        return sum(session.execute_many(insert, list(python_rows(batch))) for batch in reader)
+        return sum(session.run_many(insert, list(python_rows(batch))) for batch in reader)
 
 
 def _reader(data: Any) -> pyarrow.RecordBatchReader:

@@ -120,13 +120,13 @@ def _load(session: SessionState, insert: str, rows: list[tuple[Any, ...]], befor
     transaction = session.transaction
     try:
         with session.part():
-            return session.execute_many(insert, rows)
+            return session.run_many(insert, rows)
     except Error as error:
         if session.transaction is not transaction or isinstance(error, OperationalError):
             raise
         for number, row in enumerate(rows, before + 1):
             try:
-                session.execute_many(insert, [row])
+                session.run_many(insert, [row])
             except Error as first:
                 first.detail = f"{first.detail + ' ' if first.detail else ''}COPY {table.name}, row {number}"
                 first.args = (f"{first.message} (row {number} of the file)",)

@@ -40,7 +40,7 @@ from minidb.value.python_values import to_internal
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
-ROWS_AT_ONCE = 20_000  # of executemany: an endless generator must not be gathered whole
+ROWS_AT_ONCE = 5_000  # of executemany: an endless generator must not be gathered whole
 
 
 class Session(SessionState):
@@ -126,7 +126,7 @@ class Session(SessionState):
     def execute(self, text: str, parameters: Parameters = ()) -> Result:
         """Run one statement."""
         self.interruption.clear()
-        with self._statement():
+        with self.statement():
             lifted = shape.lift(text) if not parameters else None
             if lifted is not None:
                 prepared = self._prepared_shape(lifted[0], lifted[1])
@@ -138,10 +138,10 @@ class Session(SessionState):
     def execute_script(self, script: str) -> Iterator[Result]:
         """Run the statements of a script one by one, each when the caller asks for its result."""
         self.interruption.clear()
-        with self._statement():
+        with self.statement():
             statements = parse(script)
         for parsed in statements:
-            with self._statement():
+            with self.statement():
                 prepared = self._prepare_parsed(parsed, ())
                 result = self._run(prepared, (), parsed)
             yield result
@@ -149,30 +149,31 @@ class Session(SessionState):
     def execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
         """Run a statement for each set of parameters; all or nothing if no transaction is open."""
         self.interruption.clear()
-        with self._statement():
-            implicit = self.transaction is None
-            if implicit:
-                self.begin()
-            transaction = self.transaction
-            assert transaction is not None
-            start = transaction.savepoint()
-            try:
-                count = self._execute_many(text, rows)
-            except BaseException:
-                if implicit and self.autocommit:
-                    self.rollback()
-                else:
-                    self._fail(transaction, start)
-                raise
-            if implicit and self.autocommit:
-                self.commit()
-            return count
+        with self.statement():
+            return self.run_many(text, rows)
 
-    def _execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
+    def run_many(self, text: str, rows: Iterable[Parameters]) -> int:
+        """`execute_many` inside of the present statement: its timeout goes on, an interrupt stays."""
+        implicit = self.transaction is None
+        if implicit:
+            self.begin()
+        transaction = self.transaction
+        assert transaction is not None
+        start = transaction.savepoint()
         total = 0
         source = iter(rows)
-        while chunk := list(islice(source, ROWS_AT_ONCE)):
-            total += self._execute_chunk(text, chunk)
+        try:
+            while chunk := list(islice(source, ROWS_AT_ONCE)):
+                self.interruption.check()
+                total += self._execute_chunk(text, chunk)
+        except BaseException:
+            if implicit and self.autocommit:
+                self.rollback()
+            else:
+                self._fail(transaction, start)
+            raise
+        if implicit and self.autocommit:
+            self.commit()
         return total
 
     def _execute_chunk(self, text: str, rows: list[Parameters]) -> int:
@@ -183,6 +184,7 @@ class Session(SessionState):
             if done is not None:
                 return done
         for parameters in rows:
+            self.interruption.check()
             prepared = self._prepare(text, parameters)
             result = self._run(prepared, parameters, text)
             if result.columns is not None:
@@ -409,7 +411,7 @@ class Session(SessionState):
         )
 
     @contextmanager
-    def _statement(self) -> Iterator[None]:
+    def statement(self) -> Iterator[None]:
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction

@@ -56,8 +56,8 @@ class SessionState:
         """The rows of a bound query; a transaction is open."""
         raise NotImplementedError
 
-    def execute_many(self, text: str, rows: Iterable[Any]) -> int:
-        """Run a statement for each set of parameters; the number of rows changed."""
+    def run_many(self, text: str, rows: Iterable[Any]) -> int:
+        """Run a statement for each set of parameters inside of the present one; how many rows changed."""
         raise NotImplementedError
 
     @contextmanager
