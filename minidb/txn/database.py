@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from minidb.errors import DatabaseError, InternalError
+from minidb.errors import DatabaseError
 from minidb.storage.store import Store
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
@@ -66,9 +66,9 @@ class TransactionalStore(Environment):
         return [each for each in list(self.active.values()) if isinstance(each, Transaction)]
 
     def close(self) -> None:
-        """Leave the counters exact if possible, and close the store. All transactions must have ended."""
-        if self.active:
-            raise InternalError("there are open transactions", sqlstate="25001")
+        """Roll back what is open, leave the counters exact if possible, and close the store."""
+        for transaction in self.transactions():
+            transaction.rollback()
         try:
             self.counters.flush()
         except DatabaseError:
