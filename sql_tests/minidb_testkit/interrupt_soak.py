@@ -34,11 +34,17 @@ class Interruptions:
         self.rng = rng
         self.armed = False
         signal.signal(signal.SIGALRM, self.strike)
+        sys.unraisablehook = self.swallow
 
     def strike(self, *arguments: object) -> None:
         """What the signal runs."""
         if self.armed:
             raise KeyboardInterrupt
+
+    def swallow(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """An interrupt that hit a finalizer is lost, and Python would print it."""
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            sys.__unraisablehook__(unraisable)
 
     def start(self) -> None:
         """One interrupt, soon."""
