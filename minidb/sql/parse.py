@@ -29,6 +29,7 @@ from minidb.sql.overriding import without_overriding
 from minidb.sql.parse_define import parse_definition
 from minidb.sql.token_sequence import check_sequence, near, too_deep
 from minidb.sql.tokens import statements
+from minidb.sql.typed_literals import parenthesised
 from minidb.sql.utility import TokenReader, UnboundUtility
 
 Tree = exp.Expression | Utility | UnboundUtility
@@ -131,7 +132,7 @@ def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:
 def _tree(text: str, tokens: list[Token]) -> exp.Expression:
     """sqlglot's tree of these tokens, checked."""
     check_sequence(text, tokens)
-    tree = _sqlglot(text, tokens)
+    tree = _sqlglot(text, parenthesised(tokens))
     if not isinstance(tree, _STATEMENTS):
         raise near(text[: tokens[-1].end + 1], None)
     check_tree(tree, text, tokens)
