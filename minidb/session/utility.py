@@ -158,7 +158,7 @@ def _explain(session: SessionState, statement: Explain, values: list[Any]) -> Re
     if not isinstance(plan, Plan):
         raise NotSupportedError("EXPLAIN of this statement is not supported")
     plan = optimize(plan)
-    lines = explain(plan, costs=statement.costs).splitlines()
+    lines = explain(plan, costs=statement.costs, verbose=statement.verbose).splitlines()
     if statement.analyze:
         start = perf_counter()
         count = session.run_plan(resolve(plan), values)

@@ -21,6 +21,8 @@ from minidb.expr.node import Column, Expr, walk
 from minidb.plan.nodes import AggregateCall
 from minidb.sql.names import refuse
 
+_SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
+
 
 @dataclass(slots=True)
 class Relation:
@@ -130,6 +132,8 @@ def _find(scope: Scope, name: str, qualifier: str | None, position: int | None) 
             column for own, column in zip(relation.names, relation.columns, strict=True) if own == name
         ]
         if not matches:
+            if name in _SYSTEM_COLUMNS and relation.table is not None:
+                raise refuse(f'the system column "{name}" is')
             raise ProgrammingError(
                 f"column {qualifier}.{name} does not exist",
                 sqlstate="42703",
@@ -191,6 +195,8 @@ def _unknown_column(scope: Scope, name: str, qualifier: str | None, position: in
             return refuse(f'a whole row ("{name}") as a value is')
         relations.extend(current.relations)
         current = current.outer
+    if name in _SYSTEM_COLUMNS and any(relation.table is not None for relation in relations):
+        return refuse(f'the system column "{name}" is')
     return ProgrammingError(
         f'column "{name}" does not exist',
         sqlstate="42703",
