@@ -11,7 +11,7 @@ from minidb.plan.nodes import Project
 from minidb.plan.subqueries import ScalarSubquery
 from minidb.sql.bind_expression import bind_in_clause
 from minidb.sql.binder import Binder
-from minidb.sql.names import identifier, position_of
+from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.scope import Scope
 from minidb.sql.table_expressions import assign, expressions_of
 
@@ -79,6 +79,8 @@ def bind_assignments(
 
 
 def _column(table: Table, tree: exp.Expression) -> ColumnSchema:
+    if isinstance(tree, exp.Bracket | exp.Dot):
+        raise refuse("assigning to a part of a column is", tree)
     if not isinstance(tree, exp.Column):
         raise SyntaxError_("syntax error in SET", position=position_of(tree))
     qualifier = tree.args.get("table")
