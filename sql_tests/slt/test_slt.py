@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from minidb_testkit.slt_command import read_known_failures
 from minidb_testkit.sqllogictest import run_file
 
