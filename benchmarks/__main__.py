@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import platform
 import sqlite3
 import statistics
@@ -49,6 +50,7 @@ def measure(workload: Workload, rounds: int, folder: Path) -> dict[str, Any]:
 
 def _time(workload: Workload, peer: Peer, connection: Any, folder: Path) -> float:
     gc.collect()
+    os.sync()  # or one pays for what the other left unwritten
     start = time.perf_counter()
     workload.run(peer, connection, folder, workload.operations)
     return time.perf_counter() - start
