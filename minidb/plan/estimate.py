@@ -119,10 +119,14 @@ class Estimator:
                 return self.joined(kind, self.rows(left), self.rows(right), self.selectivity(split(on)))
             case HashJoin():
                 return self._hash_joined(plan)
-            case MultiJoin(relations, conjuncts):
+            case MultiJoin(relations, conjuncts, filters):
                 product = self.selectivity(conjuncts)
                 for relation in relations:
                     product *= self.rows(relation)
+                for semi in filters:
+                    product = self.joined(
+                        semi.kind, product, self.rows(semi.right), self.selectivity(split(semi.on))
+                    )
                 return max(product, 1.0)
             case SetOperation(kind=kind, left=left, right=right):
                 first, second = self.rows(left), self.rows(right)

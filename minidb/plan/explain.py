@@ -186,7 +186,11 @@ class _Printer:
                 return [] if on is None else [("Join Filter", self.text(on))]
             case MultiJoin(conjuncts=conjuncts):
                 on = conjunction(conjuncts)
-                return [] if on is None else [("Join Filter", self.text(on))]
+                found = [] if on is None else [("Join Filter", self.text(on))]
+                for semi in plan.filters:
+                    condition = "true" if semi.on is None else self.text(semi.on)
+                    found.append((f"{semi.kind.capitalize()} Join Filter", condition))
+                return found
             case HashJoin():
                 pairs = [
                     f"({self.text(left)} = {self.text(right)})"

@@ -7,11 +7,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from minidb.expr.compare import Comparison, KeyedComparison
-from minidb.expr.node import Expr
+from minidb.expr.node import Column, Expr
 from minidb.plan.access import RERUN, best_path
-from minidb.plan.cost import HASH_ROW, OUTPUT, PAIR, PROBE_ROW
+from minidb.plan.cost import HASH_ROW, OUTPUT, PAIR, PROBE_ROW, plan_cost
 from minidb.plan.estimate import Estimator
-from minidb.plan.nodes import FullScan, JoinKind, KeyLookup, KeyRange, NestedLoop, Plan, Scan
+from minidb.plan.nodes import (
+    Distinct,
+    FullScan,
+    HashJoin,
+    Join,
+    JoinKind,
+    KeyLookup,
+    KeyRange,
+    NestedLoop,
+    Plan,
+    Project,
+    Scan,
+)
 from minidb.plan.predicates import join, split
 from minidb.plan.traverse import column_ids, contains_volatile, free_columns
 from minidb.value.sql_types import Kind
@@ -95,6 +107,63 @@ def dependent_loop(kind: JoinKind, left: Plan, right: Plan) -> NestedLoop:
     needed = free_columns(right)
     bindings = tuple([column for column in left.columns if column.id in needed])
     return NestedLoop(kind, left, right, None, bindings)
+
+
+def chosen_join(plan: Join, estimator: Estimator) -> tuple[float, Plan]:
+    """One join with the algorithm that costs least, and that cost. Its sides stay where they are."""
+    conjuncts = split(plan.on)
+    pairs, residual = equal_sides(conjuncts, {column.id for column in plan.right.columns})
+    left_rows, right_rows = estimator.rows(plan.left), estimator.rows(plan.right)
+    left_cost, right_cost = plan_cost(plan.left, estimator), plan_cost(plan.right, estimator)
+    if pairs:
+        rows = estimator.rows(plan)
+        cost = hash_costs(left_cost, left_rows, right_cost, right_rows, rows)[0]
+    else:
+        cost = loop_cost(left_cost, left_rows, right_cost, right_rows)
+    if plan.null_aware:
+        assert not residual, "decorrelate makes null-aware joins of equalities only"
+        return cost, _hash_join(plan, pairs, [])
+    if _may_look_up(plan) and conjuncts and left_rows < cost:
+        assert isinstance(plan.right, Scan)
+        lookup = best_lookup(plan.right, conjuncts, estimator)
+        if lookup is not None and left_cost + left_rows * lookup.cost < cost:
+            assert lookup.scan is not None
+            return left_cost + left_rows * lookup.cost, dependent_loop(plan.kind, plan.left, lookup.scan)
+    if plan.kind == "semi" and pairs and not residual:
+        found = _by_distinct_keys(plan, pairs, right_rows, right_cost, estimator)
+        if found is not None and found[0] < cost:
+            return found
+    if not pairs:
+        return cost, NestedLoop(plan.kind, plan.left, plan.right, plan.on)
+    return cost, _hash_join(plan, pairs, residual)
+
+
+def _hash_join(plan: Join, pairs: list[Pair], residual: list[Expr]) -> HashJoin:
+    left_keys = tuple([pair[0] for pair in pairs])
+    right_keys = tuple([pair[1] for pair in pairs])
+    return HashJoin(plan.kind, plan.left, plan.right, left_keys, right_keys, join(residual), plan.null_aware)
+
+
+def _may_look_up(plan: Join) -> bool:
+    return plan.kind in ("inner", "left", "semi", "anti") and is_plain_scan(plan.right)
+
+
+def _by_distinct_keys(
+    plan: Join, pairs: list[Pair], right_rows: float, right_cost: float, estimator: Estimator
+) -> tuple[float, Plan] | None:
+    """`left where key in (right)`: each different right key once, then the left rows that have it."""
+    left = plan.left
+    if not isinstance(left, Scan) or not is_plain_scan(left):
+        return None
+    if not all(isinstance(right, Column) for _, right in pairs):
+        return None
+    lookup = best_lookup(left, split(plan.on), estimator)
+    if lookup is None or lookup.scan is None:
+        return None
+    columns = tuple(dict.fromkeys([right for _, right in pairs if isinstance(right, Column)]))
+    keys = Distinct(Project(plan.right, columns, columns))
+    cost = right_cost + right_rows + estimator.groups(columns, right_rows) * lookup.cost
+    return cost, dependent_loop("inner", keys, lookup.scan)
 
 
 def is_plain_scan(plan: Plan) -> bool:

@@ -8,6 +8,9 @@ edge connects with the set (so trees are linear, Selinger et al., SIGMOD 1979; b
 may be the hashed one, and the right side of a nested loop may be an index lookup). Sets of relations are bit
 masks. Relations that nothing connects are joined last, the smallest first.
 
+Semi and anti joins (EXISTS, IN) are relations too, but never the first one, and only once all that their
+condition needs is there: where in the order they cost least and help most is decided like the rest.
+
 With more relations than `MOST_RELATIONS`, or when states grow too many, one state is grown greedily:
 from the smallest relation, always by the one that leaves the fewest rows.
 """
@@ -25,13 +28,15 @@ from minidb.plan.estimate import Estimator
 from minidb.plan.join_method import (
     Method,
     best_lookup,
+    chosen_join,
     dependent_loop,
     equal_sides,
     hash_costs,
+    is_plain_scan,
     loop_cost,
 )
-from minidb.plan.nodes import FullScan, HashJoin, NestedLoop, Plan, Scan
-from minidb.plan.predicates import is_equality, join
+from minidb.plan.nodes import FullScan, HashJoin, Join, NestedLoop, Plan, Scan, SemiJoin
+from minidb.plan.predicates import is_equality, join, split
 from minidb.plan.traverse import column_ids
 
 MOST_RELATIONS: Final = 10  # for dynamic programming
@@ -60,39 +65,46 @@ class _State:
     edges: tuple[_Edge, ...] = ()
 
 
-def order_joins(relations: Sequence[Plan], conjuncts: Sequence[Expr], estimator: Estimator) -> Plan:
-    """The relations joined under all conjuncts."""
-    return _Region(relations, conjuncts, estimator).best()
+def order_joins(
+    relations: Sequence[Plan],
+    conjuncts: Sequence[Expr],
+    filters: Sequence[SemiJoin],
+    estimator: Estimator,
+) -> Plan:
+    """The relations joined under all conjuncts and semi joins."""
+    return _Region(relations, conjuncts, filters, estimator).best()
 
 
 class _Region:
     """One set of relations to be joined."""
 
     __slots__ = (
-        "bits",
-        "edges",
-        "edges_of",
-        "estimator",
-        "ids",
-        "keyed",
-        "lookups",
-        "neighbours",
-        "relations",
-    )
+        "bits", "edges_of", "estimator", "filters", "first_filter", "ids", "keyed", "lookups", "neighbours",
+        "relations", "required",
+    )  # fmt: skip
 
-    def __init__(self, relations: Sequence[Plan], conjuncts: Sequence[Expr], estimator: Estimator) -> None:
-        self.relations = relations
+    def __init__(
+        self,
+        relations: Sequence[Plan],
+        conjuncts: Sequence[Expr],
+        filters: Sequence[SemiJoin],
+        estimator: Estimator,
+    ) -> None:
+        self.relations = [*relations, *[semi.right for semi in filters]]
+        self.filters = filters
+        self.first_filter = len(relations)  # places from here on are semi joins
         self.estimator = estimator
         self.bits: dict[int, int] = {}  # column id -> its relation's bit
         self.ids: list[set[int]] = []  # of each relation's columns
-        for place, relation in enumerate(relations):
+        for place, relation in enumerate(self.relations):
             ids = {column.id for column in relation.columns}
             self.ids.append(ids)
             self.bits.update(dict.fromkeys(ids, 1 << place))
-        self.edges_of: list[list[_Edge]] = [[] for _ in relations]
-        self.neighbours = [0] * len(relations)
+        self.edges_of: list[list[_Edge]] = [[] for _ in self.relations]
+        self.neighbours = [0] * len(self.relations)  # of relations, without semi joins
         for conjunct in conjuncts:
             self._add_edge(conjunct)
+        self.required = [self._required(semi) for semi in filters]
         self.keyed = [_leading_columns(relation) for relation in relations]
         self.lookups: dict[tuple[int, int], Method | None] = {}
 
@@ -105,20 +117,36 @@ class _Region:
             self.edges_of[place].append(edge)
             self.neighbours[place] |= mask & ~(1 << place)
 
+    def _required(self, semi: SemiJoin) -> int:
+        """The relations that a semi join's condition needs."""
+        mask = 0
+        if semi.on is not None:
+            for id_ in column_ids(semi.on):
+                mask |= self.bits.get(id_, 0)
+        return mask & ((1 << self.first_filter) - 1)
+
     # --- search ---
 
     def best(self) -> Plan:
         """The joined plan."""
         parts: list[_State] = []
-        rest = (1 << len(self.relations)) - 1
+        rest = (1 << self.first_filter) - 1
+        late = list(self.filters)
         while rest:
             connected = self._connected(rest & -rest)
             rest &= ~connected
+            for number, semi in enumerate(self.filters):
+                required = self.required[number]
+                if required and not required & ~connected:
+                    connected |= 1 << (self.first_filter + number)
+                    late.remove(semi)
             parts.append(self._best_of(connected))
         parts.sort(key=lambda state: state.rows)
         plan = self._build(parts[0])
         for part in parts[1:]:  # nothing connects them; the smaller ones, so far, are kept in memory
             plan = NestedLoop("inner", self._build(part), plan)
+        for semi in late:  # these need relations that nothing else connects, or none
+            plan = self._with_semi_join(plan, semi)
         return plan
 
     def _connected(self, mask: int) -> int:
@@ -148,7 +176,7 @@ class _Region:
         return _State(1 << place, rows, plan_cost(relation, self.estimator), place)
 
     def _dynamic(self, singles: list[_State], whole: int) -> _State | None:
-        level = {state.mask: state for state in singles}
+        level = {state.mask: state for state in singles if state.relation < self.first_filter}
         by_place = {state.relation: state for state in singles}
         steps = 0
         while True:
@@ -168,7 +196,8 @@ class _Region:
 
     def _greedy(self, singles: list[_State], whole: int) -> _State:
         by_place = {state.relation: state for state in singles}
-        state = min(singles, key=lambda single: single.rows)
+        relations = [single for single in singles if single.relation < self.first_filter]
+        state = min(relations, key=lambda single: single.rows)
         while state.mask != whole:
             best: _State | None = None
             for place in _places(self._reachable(state.mask)):
@@ -181,8 +210,11 @@ class _Region:
 
     def _reachable(self, mask: int) -> int:
         found = 0
-        for place in _places(mask):
+        for place in _places(mask & ((1 << self.first_filter) - 1)):
             found |= self.neighbours[place]
+        for number, required in enumerate(self.required):
+            if required and not required & ~mask:
+                found |= 1 << (self.first_filter + number)
         return found & ~mask
 
     # --- one step ---
@@ -191,12 +223,41 @@ class _Region:
         """`state` joined with one more relation in the cheapest way."""
         place = single.relation
         mask = state.mask | single.mask
+        if place >= self.first_filter:
+            return self._extend_by_semi_join(state, single, mask)
         edges = tuple([edge for edge in self.edges_of[place] if not edge.mask & ~mask])
         rows = state.rows * single.rows
         for edge in edges:
             rows *= edge.selectivity
         method = self._method(state, single, edges, rows)
         return _State(mask, max(rows, 0.1), method.cost, place, state, method, edges)
+
+    def _extend_by_semi_join(self, state: _State, single: _State, mask: int) -> _State:
+        semi = self.filters[single.relation - self.first_filter]
+        if state.before is None:  # the algorithm may depend on what the left side is
+            left = self.relations[state.relation]
+            plan = Join(semi.kind, left, semi.right, semi.on, semi.null_aware)
+            cost = chosen_join(plan, self.estimator)[0]
+            return _State(mask, self.estimator.rows(plan), cost, single.relation, state, Method("semi", cost))
+        conjuncts = split(semi.on)
+        selectivity = self.estimator.selectivity(conjuncts)
+        rows = self.estimator.joined(semi.kind, state.rows, single.rows, selectivity)
+        if equal_sides(conjuncts, self.ids[single.relation])[0]:
+            cost = hash_costs(state.cost, state.rows, single.cost, single.rows, rows)[0]
+        else:
+            cost = loop_cost(state.cost, state.rows, single.cost, single.rows)
+        right = semi.right
+        if not semi.null_aware and conjuncts and isinstance(right, Scan) and is_plain_scan(right):
+            lookup = self._semi_lookup(single.relation, right, conjuncts)
+            if lookup is not None:
+                cost = min(cost, state.cost + state.rows * lookup.cost)
+        return _State(mask, rows, cost, single.relation, state, Method("semi", cost))
+
+    def _semi_lookup(self, place: int, right: Scan, conjuncts: list[Expr]) -> Method | None:
+        known = self.lookups.get((place, 0), _MISSING)
+        if known is _MISSING:
+            known = self.lookups[place, 0] = best_lookup(right, conjuncts, self.estimator)
+        return known
 
     def _method(self, state: _State, single: _State, edges: tuple[_Edge, ...], rows: float) -> Method:
         place = single.relation
@@ -249,6 +310,8 @@ class _Region:
         right = self.relations[step.relation]
         conjuncts = [edge.conjunct for edge in step.edges]
         name = step.method.name
+        if name == "semi":
+            return self._with_semi_join(left, self.filters[step.relation - self.first_filter])
         if name == "loop":
             return NestedLoop("inner", left, right, join(conjuncts))
         if name == "lookup":
@@ -260,6 +323,10 @@ class _Region:
         if name == "swapped":
             return HashJoin("inner", right, left, right_keys, left_keys, join(residual))
         return HashJoin("inner", left, right, left_keys, right_keys, join(residual))
+
+    def _with_semi_join(self, left: Plan, semi: SemiJoin) -> Plan:
+        plan = Join(semi.kind, left, semi.right, semi.on, semi.null_aware)
+        return chosen_join(plan, self.estimator)[1]
 
 
 _MISSING: Final = Method("missing", 0.0)

@@ -265,11 +265,25 @@ class Join(Plan):
 
 
 @dataclass(frozen=True, slots=True)
+class SemiJoin:
+    """A semi or anti join with `right` that some relations of a `MultiJoin` take part in."""
+
+    kind: JoinKind
+    right: Plan
+    on: Expr | None
+    null_aware: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MultiJoin(Plan):
-    """Inner joins whose order is not chosen yet: exists only between two rules of the optimizer."""
+    """Inner joins, and semi and anti joins among them, in an order that is still to be chosen.
+
+    It exists only between two rules of the optimizer.
+    """
 
     relations: tuple[Plan, ...]
     conjuncts: tuple[Expr, ...]
+    filters: tuple[SemiJoin, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:  # type: ignore[override]

@@ -56,7 +56,7 @@ def children(plan: Plan) -> tuple[Plan, ...]:
         case Join() | HashJoin() | NestedLoop() | SetOperation():
             return (plan.left, plan.right)
         case MultiJoin():
-            return plan.relations
+            return plan.relations + tuple([semi.right for semi in plan.filters])
         case With():
             inputs: list[Plan] = []
             for cte in plan.ctes:
@@ -97,10 +97,10 @@ def map_children(plan: Plan, visit: PlanFunction) -> Plan:
             if left is plan.left and right is plan.right:
                 return plan
             return replace(plan, left=left, right=right)
-        case MultiJoin(relations, conjuncts):
+        case MultiJoin(relations, conjuncts, filters):
             changed = tuple([visit(relation) for relation in relations])
-            same = all(new is old for new, old in zip(changed, relations, strict=True))
-            return plan if same else MultiJoin(changed, conjuncts)
+            rights = tuple([replace(semi, right=visit(semi.right)) for semi in filters])
+            return MultiJoin(changed, conjuncts, rights)
         case Lock() | Change():
             new = visit(plan.source)
             return plan if new is plan.source else replace(plan, source=new)
@@ -173,8 +173,8 @@ def expressions(plan: Plan) -> list[Expr]:
         case HashJoin(residual=residual):
             found = [*plan.left_keys, *plan.right_keys]
             return found if residual is None else [*found, residual]
-        case MultiJoin(conjuncts=conjuncts):
-            return list(conjuncts)
+        case MultiJoin(conjuncts=conjuncts, filters=filters):
+            return [*conjuncts, *[semi.on for semi in filters if semi.on is not None]]
         case Lock(keys=keys):
             return list(keys)
         case Change():
@@ -242,9 +242,9 @@ def map_expressions(plan: Plan, visit: ExprFunction) -> Plan:
                 right_keys=_map_tuple(plan.right_keys, visit),
                 residual=_map_optional(plan.residual, visit),
             )
-        case MultiJoin(relations, conjuncts):
-            new = _map_tuple(conjuncts, visit)
-            return plan if new is conjuncts else MultiJoin(relations, new)
+        case MultiJoin(relations, conjuncts, filters):
+            new_filters = tuple([replace(semi, on=_map_optional(semi.on, visit)) for semi in filters])
+            return MultiJoin(relations, _map_tuple(conjuncts, visit), new_filters)
         case Change():
             return _map_change(plan, visit)
         case _:

@@ -25,12 +25,16 @@ def lower_joins(plan: Plan) -> Plan:
             return _null_aware(plan)
         case Join(kind, left, right, on):
             return NestedLoop(kind, left, right, on)
-        case MultiJoin(relations, conjuncts):
+        case MultiJoin(relations, conjuncts, filters):
             joined = relations[0]
             for relation in relations[1:]:
                 joined = NestedLoop("inner", joined, relation)
             condition = join(conjuncts)
-            return joined if condition is None else Filter(joined, condition)
+            if condition is not None:
+                joined = Filter(joined, condition)
+            for semi in filters:
+                joined = lower_joins(Join(semi.kind, joined, semi.right, semi.on, semi.null_aware))
+            return joined
         case _:
             return plan
 

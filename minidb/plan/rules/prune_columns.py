@@ -67,6 +67,11 @@ def _prune(plan: Plan, needed: Needed) -> Plan:
             below = _with_own(plan, needed)
             if below is not None and isinstance(plan, NestedLoop) and plan.bindings:
                 below.update(free_columns(plan.right))
+            if needed is None and isinstance(plan, MultiJoin):
+                own = _with_own(plan, set())
+                filters = tuple([replace(semi, right=_prune(semi.right, own)) for semi in plan.filters])
+                relations = tuple([_prune(relation, None) for relation in plan.relations])
+                return MultiJoin(relations, plan.conjuncts, filters)
             if needed is None and not isinstance(plan, MultiJoin) and plan.kind in ("semi", "anti"):
                 own = _with_own(plan, set())
                 return replace(plan, left=_prune(plan.left, None), right=_prune(plan.right, own))

@@ -35,6 +35,7 @@ from minidb.plan.nodes import (
     Plan,
     Project,
     Scan,
+    SemiJoin,
     SetOperation,
     Sort,
     Values,
@@ -78,8 +79,8 @@ def _push(plan: Plan, conjuncts: list[Expr]) -> Plan:
             return _push_into_join(plan, conjuncts)
         case NestedLoop():
             return _push_into_lateral(plan, conjuncts)
-        case MultiJoin(relations, own):
-            return _gather(list(relations), [*own, *conjuncts])
+        case MultiJoin(relations, own, filters):
+            return _gather(list(relations), [*own, *conjuncts], list(filters))
         case Aggregate(source, group, expressions, calls):
             values = dict(zip([column.id for column in group], expressions, strict=True))
             movable, kept = _divide(conjuncts, lambda conjunct: _is_of(conjunct, values))
@@ -169,8 +170,11 @@ def _push_into_join(plan: Join, conjuncts: list[Expr]) -> Plan:
     if plan.kind == "inner":
         relations: list[Plan] = []
         gathered: list[Expr] = []
-        _collect(plan, relations, gathered)
-        return _gather(relations, [*gathered, *conjuncts])
+        filters: list[SemiJoin] = []
+        _collect(plan, relations, gathered, filters)
+        return _gather(relations, [*gathered, *conjuncts], filters)
+    if plan.kind in ("semi", "anti") and isinstance(plan.left, Join | MultiJoin | Filter):
+        return _gather([plan.left], conjuncts, [SemiJoin(plan.kind, plan.right, plan.on, plan.null_aware)])
     return _push_into_outer(plan, conjuncts, left_ids, right_ids)
 
 
@@ -223,31 +227,41 @@ def _without_missing_rows(plan: Join, above: list[Expr], left_ids: set[int], rig
     return plan if kind == plan.kind else replace(plan, kind=kind)
 
 
-def _collect(plan: Plan, relations: list[Plan], conjuncts: list[Expr]) -> None:
+def _collect(plan: Plan, relations: list[Plan], conjuncts: list[Expr], filters: list[SemiJoin]) -> None:
     """The relations that are joined by inner joins below `plan`, and the conditions among them."""
     match plan:
         case Join("inner", left, right, on):
-            _collect(left, relations, conjuncts)
-            _collect(right, relations, conjuncts)
+            _collect(left, relations, conjuncts, filters)
+            _collect(right, relations, conjuncts, filters)
             conjuncts.extend(split(on))
+        case Join("semi" | "anti" as kind, left, right, on, null_aware):
+            _collect(left, relations, conjuncts, filters)
+            filters.append(SemiJoin(kind, right, on, null_aware))
         case Filter(source, where) if not contains_volatile(where):
-            _collect(source, relations, conjuncts)
+            _collect(source, relations, conjuncts, filters)
             conjuncts.extend(split(where))
-        case MultiJoin(inner, own):
+        case MultiJoin(inner, own, semis):
             relations.extend(inner)
             conjuncts.extend(own)
+            filters.extend(semis)
         case _:
             relations.append(plan)
 
 
-def _gather(relations: list[Plan], conjuncts: list[Expr]) -> Plan:
+def _gather(given: list[Plan], conjuncts: list[Expr], filters: list[SemiJoin]) -> Plan:
     """Inner joins of the relations: each conjunct at its relation, or between several."""
+    relations: list[Plan] = []
+    conjuncts = list(conjuncts)
+    filters = list(filters)
+    for relation in given:
+        _collect(relation, relations, conjuncts, filters)
     volatile, conjuncts = _divide(conjuncts, contains_volatile)
     conjuncts = unique(conjuncts)
     conjuncts += _carried_constants(conjuncts)
     conjuncts += _restrictions_in_or(relations, conjuncts)
-    relations, conjuncts = _with_narrower_joins(relations, conjuncts)
+    relations, conjuncts = _with_narrower_joins(relations, conjuncts, filters)
     place_of = {column.id: place for place, relation in enumerate(relations) for column in relation.columns}
+    filters = [_push_into_semi_join(semi, place_of, conjuncts) for semi in filters]
     own: list[list[Expr]] = [[] for _ in relations]
     between: list[Expr] = []
     for conjunct in conjuncts:
@@ -262,13 +276,36 @@ def _gather(relations: list[Plan], conjuncts: list[Expr]) -> Plan:
         if isinstance(new, MultiJoin):
             pushed.extend(new.relations)
             between.extend(new.conjuncts)
+            filters.extend(new.filters)
         elif isinstance(new, Values) and not new.rows:
             columns = tuple([column for each in relations for column in each.columns])
             return Values(columns, ())
         else:
             pushed.append(new)
-    joined = MultiJoin(tuple(pushed), tuple(between)) if len(pushed) > 1 else _filtered(pushed[0], between)
+    if len(pushed) > 1:
+        return _filtered(MultiJoin(tuple(pushed), tuple(between), tuple(filters)), volatile)
+    joined = _filtered(pushed[0], between)
+    for semi in filters:
+        joined = Join(semi.kind, joined, semi.right, semi.on, semi.null_aware)
     return _filtered(joined, volatile)
+
+
+def _push_into_semi_join(semi: SemiJoin, places: Container[int], conjuncts: list[Expr]) -> SemiJoin:
+    """Conditions on its right side go there; those of a semi join on the region alone to `conjuncts`."""
+    right_ids = {column.id for column in semi.right.columns}
+    to_right: list[Expr] = []
+    on: list[Expr] = []
+    for conjunct in split(semi.on):
+        ids = column_ids(conjunct)
+        if semi.null_aware or contains_volatile(conjunct):
+            on.append(conjunct)
+        elif not any(id_ in places for id_ in ids):
+            to_right.append(conjunct)
+        elif semi.kind == "semi" and ids.isdisjoint(right_ids):
+            conjuncts.append(conjunct)
+        else:
+            on.append(conjunct)
+    return SemiJoin(semi.kind, _push(semi.right, to_right), join(on), semi.null_aware)
 
 
 def _restrictions_in_or(relations: list[Plan], conjuncts: list[Expr]) -> list[Expr]:
@@ -293,7 +330,9 @@ def _restrictions_in_or(relations: list[Plan], conjuncts: list[Expr]) -> list[Ex
     return found
 
 
-def _with_narrower_joins(relations: list[Plan], conjuncts: list[Expr]) -> tuple[list[Plan], list[Expr]]:
+def _with_narrower_joins(
+    relations: list[Plan], conjuncts: list[Expr], filters: list[SemiJoin]
+) -> tuple[list[Plan], list[Expr]]:
     """Outer joins among the relations that the conditions make inner ones are dissolved into the region."""
     found: list[Plan] = []
     changed = False
@@ -304,12 +343,12 @@ def _with_narrower_joins(relations: list[Plan], conjuncts: list[Expr]) -> tuple[
             narrowed = _without_missing_rows(relation, conjuncts, left_ids, right_ids)
             if narrowed.kind == "inner":
                 conjuncts = list(conjuncts)
-                _collect(narrowed, found, conjuncts)
+                _collect(narrowed, found, conjuncts, filters)
                 changed = True
                 continue
             relation = narrowed
         found.append(relation)
-    return _with_narrower_joins(found, conjuncts) if changed else (found, conjuncts)
+    return _with_narrower_joins(found, conjuncts, filters) if changed else (found, conjuncts)
 
 
 def _carried_constants(conjuncts: list[Expr]) -> list[Expr]:
