@@ -1,8 +1,9 @@
 """What ANALYZE finds out about a table, with the assumptions that stand in where it has not run.
 
-All rows are counted, but only a sample is decoded: every row at first, then every second, every fourth ...
-so that the sample stays below a limit and is spread evenly over the table. Distinct values of a column are
-estimated from the sample's (Haas and Stokes, 1998, the estimator PostgreSQL uses):
+All rows are counted, but only a sample is decoded: every row at first, then each with a chance of a half, a
+quarter ... so that the sample stays below a limit. It is random, not every n-th row: neighbours are often
+equal. Distinct values of a column are estimated from the sample's (Haas and Stokes, 1998, the estimator that
+PostgreSQL uses):
 
     n d / (n - f + f n / N)      n rows sampled of N, d different values, f of them seen once
 """
@@ -10,6 +11,7 @@ estimated from the sample's (Haas and Stokes, 1998, the estimator PostgreSQL use
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import Final
 
 from minidb.catalog.row_keys import keys_of
@@ -79,19 +81,22 @@ def gather(transaction: Transaction, table: Table) -> TableStatistics:
 
 
 def _sampled(transaction: Transaction, table: Table) -> tuple[int, list[bytes]]:
-    """How many rows there are, and an even sample of them, encoded."""
+    """How many rows there are, and a random sample of them, encoded: the same one each time."""
     prefix = keys_of(table).prefix
+    random = Random(table.id).random
     rows = 0
-    step = 1
+    chance = 1.0
     sample: list[bytes] = []
     for batch in transaction.batches(prefix, prefix_successor(prefix)):
         transaction.interrupt.check()
-        first = -rows % step
-        sample.extend([value for _, value in batch[first::step]])
         rows += len(batch)
-        while len(sample) > MOST_SAMPLED:
-            sample = sample[::2]
-            step *= 2
+        if chance == 1.0:
+            sample.extend([value for _, value in batch])
+        else:
+            sample.extend([value for _, value in batch if random() < chance])
+        if len(sample) > MOST_SAMPLED:
+            sample = [value for value in sample if random() < 0.5]
+            chance /= 2
     return rows, sample
 
 
