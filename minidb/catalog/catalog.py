@@ -147,9 +147,6 @@ class Catalog:
         ]
 
 
-EMPTY = Catalog((), 0)
-
-
 def load(transaction: Transaction) -> Catalog:
     """The catalog as the transaction sees it. Its version is unique if the transaction itself changed it."""
     if not transaction.catalog_changed:

@@ -9,6 +9,7 @@ from minidb.errors import InterfaceError, ProgrammingError
 from minidb.session.arrow import ROWS_PER_BATCH, arrow_schema, python_rows, record_batch, sql_type
 from minidb.session.result import Columns, Result
 from minidb.session.session import Session
+from minidb.sql.object_names import quoted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -44,8 +45,8 @@ def ingest(session: Session, table: str, data: Any, mode: str) -> int:
     if mode not in MODES:
         raise ProgrammingError(f"unknown ingest mode {mode!r}: one of {', '.join(MODES)}", sqlstate="22023")
     reader = _reader(data)
-    name = _quoted(table)
-    columns = [(_quoted(field.name), sql_type(field.type)) for field in reader.schema]
+    name = quoted(table)
+    columns = [(quoted(field.name), sql_type(field.type)) for field in reader.schema]
     definition = ", ".join([f"{column} {type_}" for column, type_ in columns])
     session.interruption.clear()
     with session.statement(), session.implicit_transaction():
@@ -71,7 +72,3 @@ def _reader(data: Any) -> pyarrow.RecordBatchReader:
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data)
     raise InterfaceError(f"adbc_ingest takes Arrow data, not {type(data).__name__}", sqlstate="22023")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

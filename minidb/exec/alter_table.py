@@ -15,6 +15,7 @@ from msgspec import structs
 from minidb.catalog.catalog import put_object
 from minidb.catalog.row_keys import keys_of, slots_getter
 from minidb.catalog.schema import Sequence, Table
+from minidb.catalog.sequence_counter import sequence_counter
 from minidb.errors import DataError, IntegrityError
 from minidb.exec.constraints import column_name, duplicated_key
 from minidb.exec.context import ExecutionContext
@@ -24,7 +25,6 @@ from minidb.exec.foreign_key_queue import ForeignKey
 from minidb.exec.stored_rows import stored_rows
 from minidb.plan.changes import TargetIndex
 from minidb.plan.definitions import AlterTable, CheckForeignKey, CheckNotNull, CheckRows, RewriteRows
-from minidb.txn.counters import Counter
 from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
 from minidb.value.sql_types import Row, Value
 
@@ -105,7 +105,8 @@ def _rewrite(
     generated = {column.slot for column in new.columns if column.generated is not None}
     plain = [(slot, value.evaluate) for slot, value in enumerate(rewrite.values) if slot not in generated]
     computed = [(slot, rewrite.values[slot].evaluate) for slot in sorted(generated)]
-    counters = [(slot, sequence_counter(sequences[name], context)) for slot, name in rewrite.counters]
+    known = context.transaction.environment.counters
+    counters = [(slot, sequence_counter(known, sequences[name])) for slot, name in rewrite.counters]
     for _, rows in stored_rows(definition.old, context):
         pairs: dict[bytes, bytes] = {}
         for row in rows:
@@ -134,19 +135,6 @@ def _key(table: Table, row: Row, context: ExecutionContext) -> bytes:
                 raise _contains_nulls(table, slot)
         return keys.row_key(row)
     return keys.row_id_key(context.transaction.next_row_id(table.storage_id))
-
-
-def sequence_counter(sequence: Sequence, context: ExecutionContext) -> Counter:
-    """The counter behind a sequence."""
-    found: Counter = context.transaction.environment.counters.get(
-        sequence.storage_id,
-        sequence.start,
-        sequence.increment,
-        sequence.minimum,
-        sequence.maximum,
-        sequence.cycle,
-    )
-    return found
 
 
 def _contains_nulls(table: Table, slot: int) -> IntegrityError:

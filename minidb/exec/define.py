@@ -12,8 +12,9 @@ from msgspec import structs
 from minidb.catalog.catalog import put_object
 from minidb.catalog.row_keys import keys_of
 from minidb.catalog.schema import Sequence, Table
+from minidb.catalog.sequence_counter import sequence_counter
 from minidb.errors import InternalError, ProgrammingError
-from minidb.exec.alter_table import alter_table, sequence_counter
+from minidb.exec.alter_table import alter_table
 from minidb.exec.build import build
 from minidb.exec.context import ExecutionContext
 from minidb.exec.create_index import create_index, drop_unused, reindex
@@ -143,7 +144,7 @@ def restarted(sequence: Sequence, value: int, context: ExecutionContext) -> Sequ
     """The sequence with a counter of its own again: whoever rolls back keeps the old one."""
     new = structs.replace(sequence, storage_id=context.transaction.environment.allocate_id())
     # Outside of the transaction, like each value that it gives out: nobody else knows this counter yet.
-    sequence_counter(new, context).set(value, False)
+    sequence_counter(context.transaction.environment.counters, new).set(value, False)
     return new
 
 

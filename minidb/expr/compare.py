@@ -25,7 +25,6 @@ FUNCTIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": python.gt,
     ">=": python.ge,
 }
-NEGATED: Final = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 SWAPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 

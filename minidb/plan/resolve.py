@@ -63,11 +63,6 @@ def resolve(plan: Plan) -> Plan:
     return resolved
 
 
-def resolve_expression(expression: Expr, row: Sequence[Column]) -> Expr:
-    """An expression over one row of these columns."""
-    return _Resolver().expression(expression, _positions(row))
-
-
 def _positions(columns: Sequence[Column]) -> Positions:
     return {column.id: position for position, column in enumerate(columns)}
 

@@ -22,6 +22,7 @@ from minidb.session import copy_text, settings
 from minidb.session.arrow import ROWS_PER_BATCH, arrow_schema, arrow_type, python_rows, record_batch
 from minidb.session.result import Columns, Result
 from minidb.session.state import SessionState
+from minidb.sql.object_names import quoted
 from minidb.value.interval import format_interval
 from minidb.value.sql_types import TEXT, Kind, Row
 from minidb.value.text import to_text
@@ -105,9 +106,9 @@ def _from(session: SessionState, statement: Copy, options: dict[str, Any]) -> in
             if column.slot == slot
         ]
     )
-    names = ", ".join([_quoted(name) for name, _ in columns])
+    names = ", ".join([quoted(name) for name, _ in columns])
     places = ", ".join(["?"] * len(columns))
-    insert = f"INSERT INTO {_quoted(table.name)} ({names}) VALUES ({places})"
+    insert = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({places})"
     total = 0
     with session.implicit_transaction():
         for rows in _rows(statement.path, columns, options):
@@ -336,7 +337,3 @@ def _csv_field(text: str, delimiter: str, null: str) -> str:
     if text == null or text == "" or any(c in text for c in ('"', delimiter, "\n", "\r")):
         return '"' + text.replace('"', '""') + '"'
     return text
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
@@ -36,7 +37,7 @@ def prepare(
         locks_rows = any(isinstance(node, Lock | Change) for node in walk_plan(statement))
         statement = resolve(optimize(statement))
     elif isinstance(statement, CreateTable) and statement.source is not None:
-        statement = prepare_source(statement)
+        statement = replace(statement, source=resolve(optimize(statement.source)))
     prepared = Prepared(
         parsed.text,
         statement,
@@ -51,14 +52,6 @@ def prepare(
     if all(name is None for name in parsed.parameters):
         _add_fast_forms(prepared)
     return prepared
-
-
-def prepare_source(statement: CreateTable) -> CreateTable:
-    """CREATE TABLE AS with its query optimized and resolved."""
-    from dataclasses import replace
-
-    assert statement.source is not None
-    return replace(statement, source=resolve(optimize(statement.source)))
 
 
 def _add_fast_forms(prepared: Prepared) -> None:

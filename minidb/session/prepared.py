@@ -14,6 +14,7 @@ from minidb.plan.changes import Change
 from minidb.plan.definitions import Definition, Utility
 from minidb.plan.nodes import Plan, With
 from minidb.session.result import Columns, Converter
+from minidb.value.python_values import input_converter
 from minidb.value.sql_types import Row, SqlType
 
 FastQuery = Callable[[Any, Sequence[Any]], Any]  # (reader, parameters) -> list[Row] | NotImplemented
@@ -30,11 +31,11 @@ class Prepared:
         "changes_rows",
         "columns",
         "convert",
+        "convert_parameters",
         "fast_change",
         "fast_query",
         "locks_rows",
         "names",
-        "parameter_types",
         "statement",
         "tag",
         "text",
@@ -55,7 +56,7 @@ class Prepared:
         self.text = text
         self.statement = statement
         self.catalog = catalog
-        self.parameter_types = parameter_types
+        self.convert_parameters = [input_converter(type_) for type_ in parameter_types]
         self.names = names  # of the parameters, None for positional ones
         self.columns = columns
         self.convert = convert

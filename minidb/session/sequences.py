@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Sequence
+from minidb.catalog.sequence_counter import sequence_counter
 from minidb.errors import InternalError, ProgrammingError
-from minidb.txn.counters import Counter
 from minidb.txn.database import TransactionalStore
 
 
@@ -31,7 +31,7 @@ class Sequences:
                     sqlstate="55000",
                 )
             return self._values[sequence.id]
-        counter = self._counter(sequence)
+        counter = sequence_counter(self._transactions.counters, sequence)
         if operation == "nextval":
             value = counter.next()
         else:
@@ -42,17 +42,6 @@ class Sequences:
             self._values[sequence.id] = value
             self._last = sequence.id
         return value
-
-    def _counter(self, sequence: Sequence) -> Counter:
-        return self._transactions.counters.get(
-            sequence.storage_id,
-            sequence.start,
-            sequence.increment,
-            sequence.minimum,
-            sequence.maximum,
-            sequence.cycle,
-            sequence.name,
-        )
 
 
 def _find(catalog: Catalog, name: str) -> Sequence:

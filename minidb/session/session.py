@@ -36,7 +36,6 @@ from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
-from minidb.value.python_values import to_internal
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -309,10 +308,9 @@ class Session(SessionState):
 
     def _values(self, prepared: Prepared, parameters: Parameters) -> list[Any]:
         values = bind_values(prepared.names, parameters)
-        types = prepared.parameter_types
         return [
-            None if value is None else to_internal(value, type_)
-            for value, type_ in zip(values, types, strict=True)
+            None if value is None else convert(value)
+            for value, convert in zip(values, prepared.convert_parameters, strict=True)
         ]
 
     def _run_autocommit(

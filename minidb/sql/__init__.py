@@ -5,13 +5,13 @@
 
 Inside, every binding function takes the statement's `Binder` (binder.py), the tree and a `Scope` (scope.py):
 
-    Binder(catalog, parameter_types, settings, parts)    parts: bind.PARTS, or bind_expression.NO_QUERIES
+    Binder(catalog, parameter_types, settings, parts)    parts: bind.PARTS
     binder.new_column(name, type, relation) -> Column
     binder.expression(tree, scope) -> Expr               the same as bind_expression.bind_expression
     binder.query(tree, outer scope | None, keep_unknown=False) -> BoundQuery(plan, names, free)
     bind_expression.bind_condition(binder, tree, scope, "WHERE") -> boolean Expr
     bind_expression.bind_in_clause(binder, tree, scope, "CHECK constraints") -> Expr, no aggregates
-    bind_expression.bind_text_expression(binder, sql_text, table, row) -> Expr; row: a column per slot
+    table_expressions.bind_over_row(catalog, table, sql_text, what) -> Expr over the stored row, final
     bind_from.bind_from(binder, tree, joins, scope) -> Plan; bind_table.scan(binder, table, alias, None)
     convert_output.converted(binder, plan, types, context) -> Plan with columns of these types
     bind_with.bind_with(binder, tree, outer) -> [(Cte, free)]

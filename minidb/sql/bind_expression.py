@@ -12,16 +12,14 @@ from typing import Final
 
 from sqlglot import exp
 
-from minidb.catalog.schema import Table
 from minidb.errors import DataError, Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.expr import conditional, like, logic, membership, operators
 from minidb.expr.cast import cast
-from minidb.expr.node import Column, Constant, Expr
+from minidb.expr.node import Constant, Expr
 from minidb.sql import bind_function, bind_subquery
-from minidb.sql.binder import Binder, BoundQuery, Parts
+from minidb.sql.binder import Binder
 from minidb.sql.names import identifier, position_of, refuse
-from minidb.sql.parse import parse_expression
-from minidb.sql.scope import Relation, Scope, resolve
+from minidb.sql.scope import Scope, resolve
 from minidb.sql.types import sql_type
 from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, JSON, NUMERIC, UNKNOWN
 
@@ -60,29 +58,6 @@ def bind_condition(binder: Binder, tree: exp.Expression, scope: Scope, clause: s
     except Error as error:
         if error.position is None:
             error.position = position_of(tree)
-        raise
-
-
-def _no_query(
-    binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unknown: bool = False
-) -> BoundQuery:
-    clause = "a stored expression" if outer is None else outer.level.clause
-    raise NotSupportedError(f"cannot use subquery in {clause}", position=position_of(tree))
-
-
-# For expressions that may not hold a query: what the catalog stores.
-NO_QUERIES: Final = Parts(bind_expression, _no_query, _no_query)
-
-
-def bind_text_expression(binder: Binder, text: str, table: Table, row: tuple[Column, ...]) -> Expr:
-    """A stored default, check or index expression over `row`, a column per stored slot."""
-    scope = Scope()
-    columns = tuple([row[column.slot] for column in table.columns])
-    scope.add(Relation(table.name, tuple([column.name for column in table.columns]), columns, table))
-    try:
-        return bind_in_clause(binder, parse_expression(text), scope, "a stored expression")
-    except Error as error:
-        error.position = None  # it would point into another text
         raise
 
 

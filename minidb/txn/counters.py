@@ -188,11 +188,6 @@ class Counters:
         counter.name = name
         return counter
 
-    def forget(self, id: int) -> None:
-        """The counter's sequence was dropped."""
-        with self._mutex:
-            self._counters.pop(id, None)
-
     def forget_all(self) -> None:
         """Leave the counters as they are stored."""
         with self._mutex:

@@ -77,11 +77,6 @@ def to_char_timestamp(value: datetime.datetime, template: str) -> str:
     return "".join([_show(piece, value) for piece in pieces_of(template)])
 
 
-def to_char_date(value: datetime.date, template: str) -> str:
-    """to_char(date, template)."""
-    return to_char_timestamp(datetime.datetime(value.year, value.month, value.day), template)
-
-
 def to_char_interval(value: Interval, template: str) -> str:
     """to_char(interval, template): hours may exceed 23, fields keep their signs."""
     return "".join([_show_interval(piece, value) for piece in pieces_of(template)])

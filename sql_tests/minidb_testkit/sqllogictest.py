@@ -47,7 +47,6 @@ class Record:
     sort: str = "nosort"
     label: str = ""
     expected: list[str] = field(default_factory=list)
-    threshold: int = 0
 
 
 @dataclass
@@ -93,7 +92,7 @@ def _parse_block(path: Path, start: int, block: list[str]) -> tuple[Record, bool
             case "halt":
                 return Record(number, "", "halt"), skipped
             case "hash-threshold" if len(words) == 2 and words[1].isdigit():
-                return Record(number, "", "hash-threshold", threshold=int(words[1])), skipped
+                return Record(number, "", "hash-threshold"), skipped
             case "statement" if len(words) == 2 and words[1] in ("ok", "error"):
                 sql = "\n".join(block[offset + 1 :])
                 return Record(number, sql, "statement", expect_error=words[1] == "error"), skipped

@@ -8,11 +8,10 @@ import pytest
 from bind_fixture import CATALOG, expression, failure, raised, types
 
 from minidb.catalog.schema import Table
-from minidb.expr.node import Column, Constant, Expr, walk
-from minidb.sql.bind import PARTS, bind
-from minidb.sql.bind_expression import bind_text_expression
-from minidb.sql.binder import Binder
+from minidb.expr.node import Constant, Expr, Slot, walk
+from minidb.sql.bind import bind
 from minidb.sql.parse import parse
+from minidb.sql.table_expressions import CHECK, bind_over_row
 from minidb.value.sql_types import BIGINT, INTEGER, NUMERIC, TEXT, SqlType
 
 
@@ -180,10 +179,8 @@ def test_parameters_take_their_types_from_outside_or_from_their_place() -> None:
 def test_stored_expressions_are_bound_over_slots() -> None:
     table = CATALOG.table("t")
     assert isinstance(table, Table)
-    binder = Binder(CATALOG, (), {}, PARTS)
-    row = tuple([binder.new_column(column.name, column.type) for column in table.columns])
-    found: Expr = bind_text_expression(binder, "lower(b) || a", table, row)
-    assert [part for part in walk(found) if isinstance(part, Column)] == [row[1], row[0]]
+    found: Expr = bind_over_row(CATALOG, table, "lower(b) || a", CHECK)
+    assert [part.index for part in walk(found) if isinstance(part, Slot)] == [1, 0]
 
 
 def test_long_chains_do_not_recurse() -> None:
