@@ -17,7 +17,7 @@ As in PostgreSQL, sessions live as long as the spec; setup and teardown are run 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from minidb.session.database import open_database
 from minidb.session.session import Session
@@ -28,22 +28,23 @@ from minidb_testkit.simple_query import Answer, run_simple_query
 CONTROL = 0  # the index of the connection that runs the spec's setup and teardown; sessions count from 1
 
 
-def run_spec(spec: Spec, settings: Mapping[str, str]) -> Iterator[str]:
-    """The lines of the transcript. `settings` are set on every session first."""
+def run_spec(spec: Spec, settings: Mapping[str, str]) -> tuple[str, bool]:
+    """The transcript, and whether all permutations were run. `settings` are set on every session first."""
     for order in spec.permutations:
         for launch in order:
             if any(marker.notices for marker in launch.markers):
                 raise SpecError(f"step {launch.step.name} waits for notices, which minidb does not send")
-    yield f"Parsed test spec with {len(spec.sessions)} sessions"
+    lines = [f"Parsed test spec with {len(spec.sessions)} sessions"]
+    complete = True
     tester: _Tester | None = None
     try:
         for order in spec.orders():
             if tester is None:
                 tester = _Tester(spec, settings)
-            yield ""
-            yield "starting permutation: " + " ".join([launch.step.name for launch in order])
-            yield from tester.run(order)
+            lines += ["", "starting permutation: " + " ".join([launch.step.name for launch in order])]
+            lines += tester.run(order)
             if tester.stopped:
+                complete = False
                 break
             if tester.spoilt:
                 tester.close()
@@ -51,6 +52,7 @@ def run_spec(spec: Spec, settings: Mapping[str, str]) -> Iterator[str]:
     finally:
         if tester is not None:
             tester.close()
+    return "\n".join(lines) + "\n", complete
 
 
 class _Running:

@@ -10,9 +10,9 @@
     session "s 2" ...
     permutation r1 w2(*) c1(w2, r1 notices 2) ...       none: every interleaving of the sessions' steps
 
-A marker holds back the *report* of a step, never its running: `(*)` shows it as waiting first, `(other)` until
-`other` is complete, `(other notices n)` until the session of `other` has sent n notices since the launch.
-A block ends at its first `}`. Comments begin with `#`, and between blocks with `--` as well.
+A marker holds back the *report* of a step, never its running: `(*)` shows it as waiting first, `(other)`
+until `other` is complete, `(other notices n)` until the session of `other` has sent n notices since the
+launch. A block ends at its first `}`. Comments begin with `#`, and between blocks with `--` as well.
 
 The format is described in PostgreSQL's src/test/isolation/README.
 """
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 KEYWORDS = frozenset({"setup", "teardown", "session", "step", "permutation", "notices"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*|--[^\n]*)
-    | \{\s*(?P<block>[^}]*?)\s*\}
+    | \{[ \t\r\f]*(?P<block>[^}]*?)[ \t\r\f]*\}
     | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$]*)
     | "(?P<quoted>(?:[^"\n]|"")*)"
     | (?P<number>\d+)
