@@ -60,6 +60,16 @@ def test_settings_that_only_steer_postgresql(session: Session) -> None:
     assert answer.error == 'ERROR:  unrecognized configuration parameter "no_such_setting"'
 
 
+def test_storage_options_of_postgresql(session: Session) -> None:
+    text = (
+        "CREATE TABLE t (a int, b text) WITH (fillfactor=50); CREATE INDEX ON t USING hash(a);"
+        "CREATE UNIQUE INDEX ON t (a) INCLUDE (b)"
+    )
+    assert printed(session, text) == ""
+    assert run_simple_query(session, "CREATE TABLE u (a int) WITH (oids)").error is not None
+    assert "with (fillfactor=50)" in printed(session, "SELECT ' with (fillfactor=50)' AS text")
+
+
 def test_begin_with_a_level_after_a_query_is_refused(session: Session) -> None:
     answer = run_simple_query(session, "SELECT 1; BEGIN ISOLATION LEVEL REPEATABLE READ")
     assert answer.error == "ERROR:  SET TRANSACTION ISOLATION LEVEL must be called before any query"
