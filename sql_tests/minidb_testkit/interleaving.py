@@ -26,6 +26,10 @@ PATIENCE_S = 60.0  # after which a silent session is a bug of the test or of the
 Action = Callable[[], str]
 
 
+class SilentSession(AssertionError):
+    """The session that should run neither ends its step nor waits for a lock."""
+
+
 class Outcome:
     """What became of a step: a result, an error, or a wait that goes on."""
 
@@ -74,8 +78,9 @@ def describe_error(error: Exception) -> str:
 class Stepper(LockObserver):
     """Steps sessions of one database. Use as a context manager: it ends the threads."""
 
-    def __init__(self, locks: LockTable) -> None:
+    def __init__(self, locks: LockTable, patience_s: float = PATIENCE_S) -> None:
         self.locks = locks
+        self.patience_s = patience_s
         self.events: SimpleQueue[Outcome] = SimpleQueue()
         self.sessions: dict[str, _Session] = {}
         self.sessions_by_thread: dict[int, _Session] = {}
@@ -152,9 +157,9 @@ class Stepper(LockObserver):
     def _hear(self) -> Outcome | None:
         """The next event; None if it is that some session woke by itself, which then is among `_woken`."""
         try:
-            outcome = self.events.get(timeout=PATIENCE_S)
+            outcome = self.events.get(timeout=self.patience_s)
         except Empty:
-            raise AssertionError("no session goes on: a lost wake-up, or a wait without end") from None
+            raise SilentSession("no session goes on: a lost wake-up, or a wait without end") from None
         if outcome.text is not _WOKE:
             return outcome
         self._woken.append(self.sessions[outcome.session])

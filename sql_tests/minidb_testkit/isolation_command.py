@@ -15,6 +15,7 @@ from pathlib import Path
 from minidb.errors import Error
 from minidb.session import settings as settings_
 from minidb_testkit import isolation_differences
+from minidb_testkit.interleaving import SilentSession
 from minidb_testkit.isolation_differences import KnownDifferences, ListError, Verdict, judge
 from minidb_testkit.isolation_run import run_spec
 from minidb_testkit.isolation_spec import Spec, SpecError, parse_spec
@@ -110,7 +111,7 @@ def _run(job: _Job) -> Result:
         transcript, complete = run_spec(spec, job.settings)
         verdict = compare_spec(spec, transcript, expected, job.known, check_list=not job.settings)
         return Result(job.path, transcript, not complete, verdict)
-    except (OSError, UnicodeDecodeError, SpecError) as error:
+    except (OSError, UnicodeDecodeError, SpecError, SilentSession) as error:
         return Result(job.path, error=str(error))
 
 

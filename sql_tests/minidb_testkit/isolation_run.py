@@ -25,6 +25,7 @@ from minidb_testkit.interleaving import Action, Outcome, Stepper
 from minidb_testkit.isolation_spec import Launch, Permutation, Spec, SpecError
 from minidb_testkit.simple_query import Answer, run_simple_query
 
+STATEMENT_LIMIT_S = 600.0  # of running, not waiting: a setup may load much
 CONTROL = 0  # the index of the connection that runs the spec's setup and teardown; sessions count from 1
 
 
@@ -85,7 +86,7 @@ class _Tester:
         for session in self.sessions:
             for name, value in settings.items():
                 session.set(name, value)
-        self.stepper = Stepper(database.transactions.locks)
+        self.stepper = Stepper(database.transactions.locks, STATEMENT_LIMIT_S)
 
     def close(self) -> None:
         """End the threads and the database."""
