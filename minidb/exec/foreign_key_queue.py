@@ -192,6 +192,7 @@ class ForeignKeyQueue:
             return True
         transaction = self.context.transaction
         transaction.lock(key, KEY_SHARE)
+        transaction.saw_existence(key)
         if transaction.get_latest(key) is None:
             return False
         if len(self._present) >= _REMEMBERED_PARENTS:

@@ -89,17 +89,22 @@ def test_isolation_levels(path: str) -> None:
             reader.rollback()
 
 
-def test_serializable_is_refused_by_name(path: str) -> None:
-    with pytest.raises(minidb.NotSupportedError) as caught:
-        minidb.connect(path, isolation_level="serializable")
-    assert caught.value.sqlstate == "0A000"
+def test_serializable_from_every_side(path: str) -> None:
+    with minidb.connect(path, isolation_level="serializable", serializable_strategy="2pl") as connection:
+        assert connection.execute("SHOW transaction_isolation").fetchone() == ("serializable",)
+        assert connection.execute("SHOW serializable_strategy").fetchone() == ("2pl",)
     with minidb.connect(path, autocommit=True) as connection:
-        for sql in (
-            "BEGIN ISOLATION LEVEL SERIALIZABLE",
-            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-        ):
-            with pytest.raises(minidb.NotSupportedError):
-                connection.execute(sql)
+        connection.execute("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        connection.execute("SET LOCAL serializable_strategy = '2pl'")
+        connection.execute("SELECT 1 FROM t")
+        with pytest.raises(minidb.InternalError) as caught:
+            connection.execute("SET LOCAL serializable_strategy = 'ssi'")
+        assert caught.value.sqlstate == "25001"
+        connection.execute("ROLLBACK")
+        assert connection.execute("SHOW serializable_strategy").fetchone() == ("ssi",)
+        with pytest.raises(minidb.ProgrammingError) as wrong:
+            connection.execute("SET range_locking = 'gaps'")
+        assert wrong.value.sqlstate == "22023"
 
 
 def test_read_only(path: str) -> None:
