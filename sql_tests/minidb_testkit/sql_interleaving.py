@@ -14,8 +14,8 @@
     => as if one by one: t1, t2
 
 Each session begins a transaction of the section's level with its first step; a first step
-`t3> BEGIN READ ONLY` adds characteristics. A step of a session that still waits is postponed until it goes on.
-`setup` and `end` run outside, before and after; `t2> (interrupt)` stops what t2 waits for.
+`t3> BEGIN READ ONLY` adds characteristics. A step of a session that still waits is postponed until it goes
+on. `setup` and `end` run outside, before and after; `t2> (interrupt)` stops what t2 waits for.
 
 `mix> t1 serializable ssi, t2 serializable 2pl predicate` gives each session a level of its own, and is a
 section by that name; a case with mixes runs under these only.
@@ -27,7 +27,6 @@ same results and the same end, or that none does; a SERIALIZABLE section for whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
 
@@ -36,26 +35,13 @@ from minidb.session.database import Database, open_database
 from minidb.session.session import Session
 from minidb_testkit.golden import GoldenCase, Results
 from minidb_testkit.interleaving import Action, Outcome, Stepper, describe_error
+from minidb_testkit.levels import LEVELS, Level
 
 _INDENT = "    "
 _OUTSIDE = frozenset({"setup", "end", "mix", "anomaly"})
 _NOT_SERIAL = "=> as if in no serial order"
 
 Transcript = dict[str, list[str]]  # session (or `end`) -> the result of each of its steps
-
-
-@dataclass(frozen=True)
-class Level:
-    """A way to isolate a transaction: its isolation level and the settings that belong to it."""
-
-    isolation: str
-    settings: tuple[tuple[str, str], ...] = ()
-
-
-LEVELS = {
-    "read committed": Level("read committed"),
-    "repeatable read": Level("repeatable read"),
-}
 
 
 def run_levels(case: GoldenCase) -> Results:
@@ -76,7 +62,7 @@ def run_section(case: GoldenCase, section: str) -> list[str]:
     if not run.interrupted:
         order = _serial_order(run)
         lines.append(_NOT_SERIAL if order is None else f"=> as if one by one: {', '.join(order) or 'nobody'}")
-        must = all(level.isolation == "serializable" for level in run.levels.values())
+        must = all(level.serializable for level in run.levels.values())
         assert order is not None or not must, f"{section} is not serializable:\n" + "\n".join(lines)
     return lines
 

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 from minidb_testkit.golden import parse
-from minidb_testkit.sql_interleaving import LEVELS, run_section
+from minidb_testkit.levels import LEVELS
+from minidb_testkit.sql_interleaving import run_section
 
 ROOT = Path(__file__).parents[3]
 VERDICT = re.compile(r"^=> (\S+) (possible|prevented)$", re.MULTILINE)
