@@ -1,0 +1,37 @@
+"""The transaction benchmarks, for a moment each: that they run at every level, and keep what they promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.clients import PEERS, SQLITE_NAME, Workload, connect, run_slice
+from benchmarks.report import left_behind
+from benchmarks.sibench import SIBench
+from benchmarks.smallbank import SmallBank
+from benchmarks.write_skew import WriteSkew
+from minidb_testkit.levels import LEVELS
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize(
+    "workload", [SmallBank(100, 5), SIBench(20, 1), WriteSkew(3)], ids=lambda workload: workload.name
+)
+def test_workload(workload: Workload, peer: str, tmp_path: Path) -> None:
+    keeper = connect(tmp_path, peer, False)
+    clients = [connect(tmp_path, peer, False) for _ in range(3)]
+    try:
+        workload.create(keeper.connection)
+        counts = run_slice(workload, clients, 0.15, 1)
+        assert counts.failures == []
+        assert counts.committed.total() > 0
+        assert 0 < counts.latency(0.5) <= counts.latency(0.99)
+        serializable = peer == SQLITE_NAME or LEVELS[peer].serializable
+        assert workload.broken(keeper.connection, counts.total, serializable) is None
+        assert workload.broken(keeper.connection, counts.total + 1, serializable) is not None
+        if peer != SQLITE_NAME:
+            assert left_behind(keeper.connection) == []
+    finally:
+        for client in (*clients, keeper):
+            client.close()
