@@ -131,7 +131,7 @@ class _Run:
     def show(self, peer: str, threads: int, counts: Counts, workload: Workload) -> None:
         aborts = ", ".join([f"{number} x {code}" for code, number in sorted(counts.aborts.items())])
         overdrawn = getattr(workload, "overdrawn", None)
-        tail = f"; {overdrawn} overdrawn" if overdrawn is not None else ""
+        tail = f"; {len(overdrawn)} x overdrawn" if overdrawn is not None else ""
         print(
             f"{peer:<30}{threads:>8}{counts.rate:>11.0f}{counts.latency(0.5) * 1e3:>9.2f}"
             f"{counts.latency(0.99) * 1e3:>9.2f}  {aborts or 'none'}{tail}",

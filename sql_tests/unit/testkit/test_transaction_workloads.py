@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,15 @@ from benchmarks.smallbank import SmallBank
 from benchmarks.write_skew import WriteSkew
 from minidb_testkit.levels import LEVELS
 
+WORKLOADS = ["smallbank", "sibench", "write skew"]
+
 
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize(
-    "workload", [SmallBank(100, 5), SIBench(20, 1), WriteSkew(3)], ids=lambda workload: workload.name
+    "make", [lambda: SmallBank(100, 5), lambda: SIBench(20, 1), lambda: WriteSkew(3)], ids=WORKLOADS
 )
-def test_workload(workload: Workload, peer: str, tmp_path: Path) -> None:
+def test_workload(make: Callable[[], Workload], peer: str, tmp_path: Path) -> None:
+    workload = make()
     keeper = connect(tmp_path, peer, False)
     clients = [connect(tmp_path, peer, False) for _ in range(3)]
     try:
