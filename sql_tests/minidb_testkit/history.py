@@ -23,16 +23,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from minidb_testkit.history_operations import DuplicateKey, Insert, Operation, Row, Rows, Search, State
+from minidb_testkit.history_operations import DuplicateKey, Insert, Operation, Row, Rows, Search, State, by_id
 
 INITIAL = "initial"
 
 
 @dataclass
 class Observation:
-    """One statement that ran: the commit id of its snapshot, and its result (None: it failed)."""
+    """One statement that ran: the commit id of its snapshot, and its result (None: it failed).
+
+    An insert looks at the newest state, whatever the level: its snapshot is the newest commit.
+    """
 
     operation: Operation
     snapshot: int
@@ -167,17 +171,18 @@ class DependencyGraph:
             before = {id: row for id, row in {**rows, **own}.items() if row is not None}
             state = dict(before)
             operation = observation.operation
-            if isinstance(operation, Insert) and observation.rows != [(0,)]:
-                state.pop(operation.row[0], None)  # an insert looks at the newest state, not at a snapshot
-            expected = operation.apply(state)
-            # One that failed meant to insert where its snapshot shows no row: it has read that, too.
-            refused = isinstance(operation, Insert) and observation.rows is None
-            replay.results.append([(0,)] if refused else expected)
-            if observation.rows is not None and observation.rows != expected:
-                replay.problems.append(
-                    f"{transaction.name} ({transaction.level}), snapshot {observation.snapshot}: "
-                    f"{operation.statement()} gave {observation.rows}, not {expected}"
-                )
+            if isinstance(operation, Insert) and observation.rows is None:
+                # It failed, as the row is not what the snapshot shows: both were read.
+                state[operation.row[0]] = operation.row
+                replay.searches.append((by_id(operation.row[0]),))
+            else:
+                expected = _apply(operation, state)
+                replay.searches.append(operation.searches(expected))
+                if observation.rows is not None and observation.rows != expected:
+                    replay.problems.append(
+                        f"{transaction.name} ({transaction.level}), snapshot {observation.snapshot}: "
+                        f"{operation.statement()} gave {observation.rows}, not {expected}"
+                    )
             own.update({id: row for id, row in state.items() if before.get(id) != row})
             own.update({id: None for id in before if id not in state})
         return replay
@@ -185,10 +190,10 @@ class DependencyGraph:
     def _reads_of(self, transaction: Transaction, replay: _Replay) -> list[Edge]:
         """The wr and rw edges of all that a transaction read, less what it had written itself."""
         edges: list[Edge] = []
-        for observation, own, rows in zip(
-            transaction.observations, replay.own_before, replay.results, strict=True
+        for observation, own, searches in zip(
+            transaction.observations, replay.own_before, replay.searches, strict=True
         ):
-            for search in observation.operation.searches(rows):
+            for search in searches:
                 for id, line in self._lines.items():
                     if id not in own and search.may_match(id):
                         edges += _reads(transaction.name, search, id, line, line.at(observation.snapshot))
@@ -197,11 +202,12 @@ class DependencyGraph:
     def _read_what_is_replaced(self, name: str, writes: dict[int, Row | None]) -> bool:
         """Whether a committed transaction's reads would be different after these writes."""
         replay = self._replays[name]
-        for observation, rows in zip(self.transactions[name].observations, replay.results, strict=True):
-            for search in observation.operation.searches(rows):
+        for observation, searches in zip(self.transactions[name].observations, replay.searches, strict=True):
+            for search in searches:
                 for id, row in writes.items():
                     line = self._line(id)
-                    if search.matches(line.rows[line.at(observation.snapshot)]) or search.matches(row):
+                    found = search.matches(line.rows[line.at(observation.snapshot)])
+                    if (found and search.content) or found != search.matches(row):
                         return True
         return False
 
@@ -209,31 +215,26 @@ class DependencyGraph:
 class _Replay:
     """A transaction done by the interpreter on what it saw."""
 
-    __slots__ = ("own_before", "problems", "results", "writes")
+    __slots__ = ("own_before", "problems", "searches", "writes")
 
     def __init__(self) -> None:
         self.writes: dict[int, Row | None] = {}  # the last of each row
         self.own_before: list[set[int]] = []  # for each statement: the rows written before it
-        self.results: list[Rows] = []
+        self.searches: list[Sequence[Search]] = []  # of each statement
         self.problems: list[str] = []
 
 
 def _reads(name: str, search: Search, id: int, line: _Versions, position: int) -> list[Edge]:
     """The edges of one search and one row, whose version at `position` was seen."""
     rows = line.rows
-    edges: list[Edge] = []
-    if search.matches(rows[position]):
-        # Its content was read: any other version would have been another result.
-        edges.append(Edge(line.writers[position], name, "wr", id))
-        following = position + 1
-    else:
-        first = position
-        while first > 0 and not search.matches(rows[first - 1]):
+    found = search.matches(rows[position])
+    first, following = position, position + 1
+    if not (found and search.content):  # else any other version would have been another result
+        while first > 0 and search.matches(rows[first - 1]) == found:
             first -= 1
-        edges.append(Edge(line.writers[first], name, "wr", id))
-        following = position + 1
-        while following < len(rows) and not search.matches(rows[following]):
+        while following < len(rows) and search.matches(rows[following]) == found:
             following += 1
+    edges = [Edge(line.writers[first], name, "wr", id)]
     if following < len(rows):
         edges.append(Edge(name, line.writers[following], "rw", id))
     return edges
@@ -303,7 +304,11 @@ def serial_order(history: History, end: State) -> list[str] | None:
 
 
 def _gives_its_results(transaction: Transaction, state: State) -> bool:
+    return all(_apply(each.operation, state) == each.rows for each in transaction.observations)
+
+
+def _apply(operation: Operation, state: State) -> Rows:
     try:
-        return all(each.operation.apply(state) == each.rows for each in transaction.observations)
+        return operation.apply(state)
     except DuplicateKey:
-        return False
+        return [("23505",)]  # no statement that was recorded has that result

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 Row = tuple[int, int, int, int, int]  # id, a, b, version, prior
 State = dict[int, Row]
 Statement = tuple[str, list[int]]  # text with `?`, parameters
-Rows = list[tuple[int | None, ...]]
+Rows = list[tuple[int | str | None, ...]]
 
 SCHEMA = (
     "CREATE TABLE item (id int PRIMARY KEY, a int NOT NULL, b int NOT NULL,"
@@ -36,6 +36,7 @@ class Search:
     """The rows whose columns all lie in these ranges."""
 
     ranges: tuple[tuple[str, int, int], ...]  # column, least, greatest
+    content: bool = True  # whether it read the rows that it found, or only that they are there
 
     def matches(self, row: Row | None) -> bool:
         """Whether the row is there and in all ranges."""
@@ -127,7 +128,7 @@ class Greatest(Operation):
         if not rows:
             return (EVERYTHING,)
         greatest = rows[0][1]
-        assert greatest is not None
+        assert isinstance(greatest, int)
         return (Search((("a", greatest, 2**31 - 1),)),)
 
 
@@ -148,7 +149,7 @@ class Follow(Operation):
         if not rows:
             return (by_id(self.id),)
         other = rows[0][1]
-        assert other is not None
+        assert isinstance(other, int)
         return (by_id(self.id), by_id(other))
 
 
@@ -223,5 +224,5 @@ class Insert(Operation):
         return [(1,)]
 
     def searches(self, rows: Rows) -> Sequence[Search]:
-        # That the key was free is no matter of snapshots, and shows in the order of its versions.
-        return (by_id(self.row[0]),) if rows == [(0,)] else ()
+        # That the key was free shows in the order of its versions.
+        return (Search((("id", self.row[0], self.row[0]),), content=False),) if rows == [(0,)] else ()

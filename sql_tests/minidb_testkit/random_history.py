@@ -85,15 +85,13 @@ class _Programs:
         level = rng.choice(self.levels)
         read_only = rng.random() < self.shape.read_only_share
         length = rng.randint(1, self.shape.longest)
-        # Under READ COMMITTED a DO NOTHING may do nothing for a row newer than its snapshot.
-        or_nothing = LEVELS[level].isolation != "read committed"
-        operations = [self._operation(read_only, or_nothing) for _ in range(length)]
+        operations = [self._operation(read_only) for _ in range(length)]
         return _Program(f"t{next(self.names)}", level, read_only, operations)
 
     def initial_rows(self) -> list[Insert]:
         return [self._insert(id, False) for id in range(0, self.shape.ids, 2)]
 
-    def _operation(self, read_only: bool, or_nothing: bool) -> Operation:
+    def _operation(self, read_only: bool) -> Operation:
         rng = self.rng
         if read_only or rng.random() < self.shape.read_share:
             dice = rng.random()
@@ -109,7 +107,7 @@ class _Programs:
             return Update(self._search(), column, value, next(self.versions), returning)
         if dice < 0.75:
             return Delete(self._search(), rng.random() < 0.4)
-        return self._insert(rng.randrange(self.shape.ids), or_nothing and rng.random() < 0.6)
+        return self._insert(rng.randrange(self.shape.ids), rng.random() < 0.6)
 
     def _insert(self, id: int, or_nothing: bool) -> Insert:
         a, b = self.rng.randrange(self.shape.values), self.rng.randrange(self.shape.values)
@@ -177,7 +175,11 @@ class _Client:
             parameters = []
         cursor = self.connection.execute(text, parameters)
         rows = sorted(cursor.fetchall()) if cursor.description is not None else [(cursor.rowcount,)]
-        self.transaction.observations.append(Observation(operation, self._snapshot(), rows))
+        # An insert locks its key and looks at the newest state; nobody has changed that key since.
+        database = self.connection._session.database
+        newest = isinstance(operation, Insert)
+        snapshot = database.store.latest.commit_id if newest else self._snapshot()
+        self.transaction.observations.append(Observation(operation, snapshot, rows))
 
     def _snapshot(self) -> int:
         engine = self.connection._session.transaction
