@@ -52,6 +52,7 @@ class Transaction:
     observations: list[Observation] = field(default_factory=list)
     commit: int = 0
     end: int = 0
+    failure: str = ""  # what the database said when it refused it
 
 
 @dataclass
