@@ -75,6 +75,7 @@ class Counts:
     """What became of a slice's transactions."""
 
     seconds: float = 0.0
+    processor_seconds: float = 0.0  # of all threads together
     committed: Counter[str] = field(default_factory=Counter)  # by kind
     gave_up: int = 0
     aborts: Counter[str] = field(default_factory=Counter)  # by SQLSTATE
@@ -86,6 +87,11 @@ class Counts:
     def rate(self) -> float:
         """Committed transactions a second."""
         return self.committed.total() / self.seconds
+
+    @property
+    def processor_rate(self) -> float:
+        """The same by the processor's time, which is less a matter of what else the machine does."""
+        return self.committed.total() / self.processor_seconds
 
     def latency(self, share: float) -> float:
         """The latency that this share of the transactions did not exceed, in seconds."""
@@ -182,6 +188,7 @@ def run_slice(workload: Workload, clients: list[Client], seconds: float, seed: i
     workers = [
         _Worker(workload, client, seed * 1000 + number, seconds) for number, client in enumerate(clients)
     ]
+    begun = time.process_time()
     for worker in workers:
         worker.start()
     counts = Counts()
@@ -192,4 +199,5 @@ def run_slice(workload: Workload, clients: list[Client], seconds: float, seed: i
             return counts
         counts.add(worker.counts)
         counts.seconds = max(counts.seconds, worker.counts.seconds)
+    counts.processor_seconds = time.process_time() - begun
     return counts

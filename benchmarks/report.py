@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks.clients import PEERS, SQLITE_NAME, Client, Counts, Workload, connect, run_slice
 from minidb_testkit.levels import LEVELS
 
-SLICE_SECONDS = 1.0
+SLICE_SECONDS = 0.4
 SOAK_SLICE_SECONDS = 10.0
 
 
@@ -50,7 +50,7 @@ def run_benchmark(document: str | None, make: Callable[..., Workload], options: 
     parser.add_argument(
         "--ratio", nargs=2, choices=list(LEVELS), metavar=("A", "B"), help="the cost of A over B"
     )
-    parser.add_argument("--slices", type=int, default=20, help="pairs of slices for --ratio")
+    parser.add_argument("--slices", type=int, default=40, help="pairs of slices for --ratio")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="all levels in turn for so long")
     parser.add_argument("--no-sync", action="store_true", help="commit without waiting for the disk")
     parser.add_argument("--seed", type=int, default=1)
@@ -155,7 +155,7 @@ class _Run:
     def ratio(self, costly: str, cheap: str, threads: int, slices: int) -> None:
         """How much longer the same work takes under one level than under the other."""
         total = Counts()
-        ratios: list[float] = []
+        ratios: dict[str, list[float]] = {"time": [], "processor time": []}
         with self.database(cheap) as (workload, folder, keeper):
             with (
                 self.clients(folder, costly, threads) as first,
@@ -164,22 +164,21 @@ class _Run:
                 for number in range(slices + 1):
                     # In turns, each goes first: what slows down in the course of the run slows both.
                     pair = ((0, first), (1, second)) if number % 2 else ((1, second), (0, first))
-                    rates = [0.0, 0.0]
+                    slices_done = [Counts(), Counts()]
                     for place, clients in pair:
-                        counts = run_slice(workload, clients, SLICE_SECONDS, self.seed + number)
-                        rates[place] = counts.rate
-                        total.add(counts)
+                        slices_done[place] = run_slice(workload, clients, SLICE_SECONDS, self.seed + number)
+                        total.add(slices_done[place])
                     if number > 0:  # the first pair warms up
-                        ratios.append(rates[1] / rates[0])
+                        ours, theirs = slices_done
+                        ratios["time"].append(theirs.rate / ours.rate)
+                        ratios["processor time"].append(theirs.processor_rate / ours.processor_rate)
             both = LEVELS[costly].serializable and LEVELS[cheap].serializable
             self.verify(f"{costly} and {cheap}", workload, keeper, total, both)
-        low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
-        print(
-            f"{threads} threads: {costly} takes {middle:.3f} of {cheap}'s time "
-            f"(median of {slices} pairs of slices; [{low:.3f}, {high:.3f}])",
-            flush=True,
-        )
-        self.figures.append({"ratio": [costly, cheap], "threads": threads, "values": ratios})
+        print(f"{threads} threads: {costly} over {cheap}, median of {slices} pairs of slices [quartiles]")
+        for what, values in ratios.items():
+            low, middle, high = statistics.quantiles(values, n=4)
+            print(f"    {what + ' a commit':<26}{middle:.3f}  [{low:.3f}, {high:.3f}]", flush=True)
+        self.figures.append({"ratio": [costly, cheap], "threads": threads, **ratios})
 
     # -- the soak -----------------------------------------------------------------------------------------
 
