@@ -26,7 +26,20 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from minidb_testkit.history_operations import DuplicateKey, Insert, Operation, Row, Rows, Search, State, by_id
+from minidb_testkit.history_operations import (
+    DuplicateKey,
+    Insert,
+    Operation,
+    RollbackTo,
+    Row,
+    Rows,
+    Savepoint,
+    Search,
+    Select,
+    State,
+    Upsert,
+    by_id,
+)
 
 INITIAL = "initial"
 
@@ -166,26 +179,32 @@ class DependencyGraph:
     def _replay(self, transaction: Transaction) -> _Replay:
         replay = _Replay()
         own = replay.writes
+        saved: dict[int, Row | None] = {}
         for observation in transaction.observations:
             replay.own_before.append(set(own))
             rows = {id: line.rows[line.at(observation.snapshot)] for id, line in self._lines.items()}
             before = {id: row for id, row in {**rows, **own}.items() if row is not None}
             state = dict(before)
             operation = observation.operation
-            if isinstance(operation, Insert) and observation.rows is None:
-                # It failed, as the row is not what the snapshot shows: both were read.
-                state[operation.row[0]] = operation.row
-                replay.searches.append((by_id(operation.row[0]),))
+            if observation.rows is None:
+                searches, written = _refused(operation, state)
+                replay.searches.append(searches)
+                own.update(written)
             else:
                 expected = _apply(operation, state)
                 replay.searches.append(operation.searches(expected))
-                if observation.rows is not None and observation.rows != expected:
+                if observation.rows != expected:
                     replay.problems.append(
                         f"{transaction.name} ({transaction.level}), snapshot {observation.snapshot}: "
                         f"{operation.statement()} gave {observation.rows}, not {expected}"
                     )
             own.update({id: row for id, row in state.items() if before.get(id) != row})
             own.update({id: None for id in before if id not in state})
+            if isinstance(operation, RollbackTo):
+                own.clear()
+                own.update(saved)
+            elif isinstance(operation, Savepoint):
+                saved = dict(own)
         return replay
 
     def _reads_of(self, transaction: Transaction, replay: _Replay) -> list[Edge]:
@@ -305,7 +324,16 @@ def serial_order(history: History, end: State) -> list[str] | None:
 
 
 def _gives_its_results(transaction: Transaction, state: State) -> bool:
-    return all(_apply(each.operation, state) == each.rows for each in transaction.observations)
+    saved: State = {}
+    for observation in transaction.observations:
+        if isinstance(observation.operation, RollbackTo):
+            state.clear()
+            state.update(saved)
+        elif isinstance(observation.operation, Savepoint):
+            saved = dict(state)
+        elif _apply(observation.operation, state) != observation.rows:
+            return False
+    return True
 
 
 def _apply(operation: Operation, state: State) -> Rows:
@@ -313,3 +341,12 @@ def _apply(operation: Operation, state: State) -> Rows:
         return operation.apply(state)
     except DuplicateKey:
         return [("23505",)]  # no statement that was recorded has that result
+
+
+def _refused(operation: Operation, state: State) -> tuple[Sequence[Search], State]:
+    """What a statement that failed with 40001 read and meant to write, as its snapshot has it."""
+    if isinstance(operation, Insert | Upsert):
+        return (by_id(operation.row[0]),), {operation.row[0]: operation.row}
+    if isinstance(operation, Select) and operation.lock:
+        return (operation.search,), {row[0]: row for row in operation.search.found(state)}
+    return operation.searches(_apply(operation, state)), {}

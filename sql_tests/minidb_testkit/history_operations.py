@@ -24,6 +24,7 @@ SCHEMA = (
     " version int NOT NULL, prior int NOT NULL)",
     "CREATE INDEX item_a ON item (a)",
 )
+NO_ROWS: Rows = [(-1,)]  # of a statement that neither returns rows nor counts any
 _COLUMNS = {"id": 0, "a": 1, "b": 2}
 
 
@@ -92,16 +93,20 @@ class Operation:
 
 @dataclass(frozen=True)
 class Select(Operation):
-    """A point or predicate read; `summed` gives the number of rows and the sum of their versions only."""
+    """A point or predicate read; `summed` gives the number of rows and the sum of their versions only.
+
+    `lock` is a row-locking clause: whoever reads `FOR UPDATE` means to write.
+    """
 
     search: Search
     summed: bool = False
+    lock: str = ""
 
     def statement(self) -> Statement:
         where, parameters = self.search.where()
         if self.summed:
             return f"SELECT count(*), sum(version) FROM item WHERE {where}", parameters
-        return f"SELECT * FROM item WHERE {where} ORDER BY id", parameters
+        return f"SELECT * FROM item WHERE {where} ORDER BY id {self.lock}".rstrip(), parameters
 
     def apply(self, state: State) -> Rows:
         found = self.search.found(state)
@@ -226,3 +231,49 @@ class Insert(Operation):
     def searches(self, rows: Rows) -> Sequence[Search]:
         # That the key was free shows in the order of its versions.
         return (Search((("id", self.row[0], self.row[0]),), content=False),) if rows == [(0,)] else ()
+
+
+@dataclass(frozen=True)
+class Upsert(Operation):
+    """Insert a row, or update `b` of the one that is there: by the newest state, like any insert."""
+
+    row: Row
+
+    def statement(self) -> Statement:
+        text = (
+            "INSERT INTO item VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+            " SET b = excluded.b, prior = item.version, version = excluded.version RETURNING *"
+        )
+        return text, [*self.row]
+
+    def apply(self, state: State) -> Rows:
+        present = state.get(self.row[0])
+        id, _, b, version, _ = self.row
+        row = self.row if present is None else (id, present[1], b, version, present[3])
+        state[id] = row
+        return [row]
+
+    def searches(self, rows: Rows) -> Sequence[Search]:
+        return (by_id(self.row[0]),) if rows[0][4] else ()
+
+
+@dataclass(frozen=True)
+class Savepoint(Operation):
+    """A place to go back to. `history.play` remembers the state."""
+
+    def statement(self) -> Statement:
+        return "SAVEPOINT here", []
+
+    def apply(self, state: State) -> Rows:
+        return NO_ROWS
+
+    def searches(self, rows: Rows) -> Sequence[Search]:
+        return ()
+
+
+@dataclass(frozen=True)
+class RollbackTo(Savepoint):
+    """Undo what was written since. What was read since was read all the same."""
+
+    def statement(self) -> Statement:
+        return "ROLLBACK TO here", []

@@ -26,10 +26,13 @@ from minidb_testkit.history_operations import (
     Greatest,
     Insert,
     Operation,
+    RollbackTo,
+    Savepoint,
     Search,
     Select,
     State,
     Update,
+    Upsert,
     by_id,
 )
 from minidb_testkit.interleaving import Action, Stepper
@@ -87,6 +90,11 @@ class _Programs:
         read_only = rng.random() < self.shape.read_only_share
         length = rng.randint(1, self.shape.longest)
         operations = [self._operation(read_only) for _ in range(length)]
+        if not read_only and length > 2 and rng.random() < 0.15:
+            first, last = sorted(rng.sample(range(length + 1), 2))
+            operations = [
+                *(*operations[:first], Savepoint(), *operations[first:last], RollbackTo(), *operations[last:])
+            ]
         return _Program(f"t{next(self.names)}", level, read_only, operations)
 
     def initial_rows(self) -> list[Insert]:
@@ -100,6 +108,8 @@ class _Programs:
                 return Greatest()
             if dice < 0.2:
                 return Follow(rng.randrange(self.shape.ids))
+            if not read_only and dice < 0.3:
+                return Select(self._search(), lock="FOR UPDATE")
             return Select(self._search(), rng.random() < 0.2)
         dice = rng.random()
         if dice < 0.55:
@@ -108,7 +118,8 @@ class _Programs:
             return Update(self._search(), column, value, next(self.versions), returning)
         if dice < 0.75:
             return Delete(self._search(), rng.random() < 0.4)
-        return self._insert(rng.randrange(self.shape.ids), rng.random() < 0.6)
+        insert = self._insert(rng.randrange(self.shape.ids), rng.random() < 0.5)
+        return Upsert(insert.row) if rng.random() < 0.3 else insert
 
     def _insert(self, id: int, or_nothing: bool) -> Insert:
         a, b = self.rng.randrange(self.shape.values), self.rng.randrange(self.shape.values)
@@ -178,7 +189,7 @@ class _Client:
         rows = sorted(cursor.fetchall()) if cursor.description is not None else [(cursor.rowcount,)]
         # An insert locks its key and looks at the newest state; nobody has changed that key since.
         database = self.connection._session.database
-        newest = isinstance(operation, Insert)
+        newest = isinstance(operation, Insert | Upsert)
         snapshot = database.store.latest.commit_id if newest else self._snapshot()
         self.transaction.observations.append(Observation(operation, snapshot, rows))
 
