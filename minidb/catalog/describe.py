@@ -7,6 +7,7 @@ from minidb.catalog.schema import IndexSchema, Sequence, Table, View
 from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.key_decode import decode_key, storage_id_of
 from minidb.txn.environment import describe_plainly
+from minidb.txn.state import AdvisoryKey, LockTarget
 from minidb.value.sql_types import BIGINT, SqlType
 from minidb.value.text import to_text
 
@@ -75,11 +76,13 @@ def _index(index: IndexSchema, names: dict[int, str]) -> str:
     return f"{kind} {index.name} ({', '.join(keys)}){where}"
 
 
-def describe_target(catalog: Catalog, target: bytes | int) -> str:
+def describe_target(catalog: Catalog, target: LockTarget) -> str:
     """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
     if isinstance(target, int):
         object_ = catalog.object_by_id(target)
         return f"{_kind(object_)} {object_.name}" if object_ is not None else f"table {target}"
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:

@@ -129,6 +129,16 @@ def walk_plan(plan: Plan) -> list[Plan]:
     return found
 
 
+def walk_statement(plan: Plan) -> list[Plan]:
+    """The node and all below it, the plans inside expressions too."""
+    found = [plan]
+    for node in found:
+        found.extend(children(node))
+        for expression in expressions(node):
+            found.extend([subquery.plan for subquery in subqueries(expression)])
+    return found
+
+
 # --- the expressions of a plan --------------------------------------------------------------------
 
 

@@ -19,9 +19,11 @@ from minidb.session.database import Database
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
+from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
+from minidb.txn.state import AdvisoryKey
 from minidb.txn.transaction import Transaction
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
@@ -47,6 +49,7 @@ class SessionState:
         self._open_results: list[Result] = []
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
+        self.advisory = AdvisoryLocks(database.transactions)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
@@ -344,6 +347,11 @@ class SessionState:
         transaction.lock_timeout_ms = self.settings["lock_timeout"]
         transaction.synchronous_commit = self.settings["synchronous_commit"]
 
+    def advisory_lock(self, key: AdvisoryKey, *, shared: bool, session: bool, wait: bool) -> bool:
+        """pg_advisory_lock and its kind; a statement that calls them runs in a transaction (`prepare`)."""
+        assert self.transaction is not None
+        return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
+
     def interrupt(self) -> None:
         """Stop the running statement, from any thread."""
         self.interruption.request()
@@ -359,5 +367,6 @@ class SessionState:
             self.closed = True
             try:
                 self.rollback()
+                self.advisory.unlock_all()
             finally:
                 self.database.release()

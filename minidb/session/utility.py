@@ -87,6 +87,7 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
                 raise InternalError("DISCARD ALL cannot run inside a transaction block", sqlstate="25001")
             if what == "all":
                 session.reset_all()
+                session.advisory.unlock_all()
             elif what != "plans":
                 raise NotSupportedError(f"DISCARD {what.upper()} is not supported")
             session.database.prepared.clear()

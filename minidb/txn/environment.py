@@ -7,6 +7,7 @@ this much of it, which keeps imports pointing one way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from minidb.storage.store import Store
@@ -14,7 +15,7 @@ from minidb.txn.commit import Committer
 from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.row_ids import RowIds
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
 
 FIRST_ID: Final = 16  # storage ids below are the system's
 _ID_COUNTER: Final = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
@@ -31,6 +32,7 @@ class Environment:
         self.committer = Committer(store)
         self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
+        self.next_session_id = count(1).__next__  # of sessions that own locks
         self.row_lock_limit = ROW_LOCK_LIMIT
         self.catalog_commit = 0  # no commit after this one changed the catalog
         # Names a locked object for people: a key, or a table by its id.
@@ -49,6 +51,8 @@ class Environment:
 
 def describe_plainly(target: LockTarget) -> str:
     """Numbers and bytes, where no catalog gives names."""
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     if isinstance(target, int):
         return f"table {target}"
     storage_id = int.from_bytes(target[:4], "big")

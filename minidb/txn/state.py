@@ -8,13 +8,27 @@
 from __future__ import annotations
 
 from queue import SimpleQueue
+from typing import NamedTuple
 
-from minidb.storage.snapshot import Snapshot
+from minidb.storage.snapshot import Snapshot, View
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 
-# An object that can be locked: a key, a table by its storage id, or (4 bytes) all keys of one storage id.
-LockTarget = bytes | int
+
+class AdvisoryKey(NamedTuple):
+    """The name that an application gives to a lock of its own: one bigint, or two integers."""
+
+    first: int
+    second: int | None = None
+
+    def __str__(self) -> str:
+        name = str(self.first) if self.second is None else f"({self.first}, {self.second})"
+        return f"advisory lock {name}"
+
+
+# An object that can be locked: a key, a table by its storage id, (4 bytes) all keys of one storage id, or
+# what an application means by an advisory lock.
+LockTarget = bytes | int | AdvisoryKey
 
 
 class LockRequest:
@@ -35,6 +49,7 @@ class TransactionState:
     """A transaction's identity, what it sees, and its locks."""
 
     __slots__ = (
+        "advisory",
         "escalated",
         "held",
         "id",
@@ -56,5 +71,15 @@ class TransactionState:
         self.held: dict[bytes, int] = {}  # key -> strongest row mode
         self.table_locks: dict[int, int] = {}  # storage id -> mask of table modes
         self.escalated: set[bytes] | None = None  # prefixes whose keys are all locked as one
+        self.advisory: dict[AdvisoryKey, int] | None = None  # -> the modes to be held to its end
         self.interrupted = False  # by Ctrl-C while it took a lock: `held` may lack one
         self.waiting: LockRequest | None = None  # set while it waits, cleared by who grants
+
+
+class SessionOwner(TransactionState):
+    """Who holds what outlives transactions: a session. It shares the session's Interrupt, and never waits."""
+
+    __slots__ = ()
+
+    def __init__(self, id: int, interrupt: Interrupt) -> None:
+        super().__init__(id, IsolationLevel.READ_COMMITTED, Snapshot(0, View(None, ())), interrupt)
