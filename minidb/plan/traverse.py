@@ -185,8 +185,8 @@ def expressions(plan: Plan) -> list[Expr]:
             return found if residual is None else [*found, residual]
         case MultiJoin(conjuncts=conjuncts, filters=filters):
             return [*conjuncts, *[semi.on for semi in filters if semi.on is not None]]
-        case Lock(keys=keys):
-            return list(keys)
+        case Lock(marks=marks):
+            return [mark.key for mark in marks]
         case Change():
             return _change_expressions(plan)
         case _:

@@ -27,6 +27,7 @@ from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.session import shape, utility
+from minidb.session.explicit_locks import wait_to_read
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
@@ -220,6 +221,8 @@ class Session(SessionState):
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
         with self.implicit_transaction() as transaction:
+            if transaction.locks.barred:
+                wait_to_read(plan, transaction)
             context = self._context(transaction, self.catalog, values)
             if changes_rows(plan):
                 return run_change(plan, context)[0]
@@ -232,6 +235,8 @@ class Session(SessionState):
     def stream_plan(self, plan: Plan, columns: Columns) -> Result:
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
+        if self.transaction.locks.barred:
+            wait_to_read(plan, self.transaction)
         context = self._context(self.transaction, self.catalog, [])
         return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
 
@@ -296,6 +301,8 @@ class Session(SessionState):
             raise InFailedTransaction(IN_FAILED_TRANSACTION)
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
+            if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
+                self.transaction.used = False
             try:
                 return utility.run(self, statement, values)
             except StatementRestart:
@@ -317,7 +324,8 @@ class Session(SessionState):
         self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
         statement = prepared.statement
-        if isinstance(statement, Plan) and not prepared.locks_rows:
+        locks = self.database.transactions.locks
+        if isinstance(statement, Plan) and not prepared.locks_rows and not locks.barred:
             store = self.database.store
             reader = store.durable if self.settings["synchronous_commit"] else store.latest
             if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
@@ -372,6 +380,8 @@ class Session(SessionState):
                 self.catalog_has_changed()
             return Result(tag, rowcount=-1)
         assert isinstance(statement, Plan)
+        if transaction.locks.barred:
+            wait_to_read(statement, transaction)
         if prepared.changes_rows:
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
@@ -413,6 +423,7 @@ class Session(SessionState):
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction
+        self._fresh = transaction is None or not transaction.used
         try:
             yield
         except Error as error:

@@ -47,6 +47,7 @@ class SessionState:
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
+        self._fresh = True  # the transaction had no snapshot when the statement began
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
         self.advisory = AdvisoryLocks(database.transactions)

@@ -49,6 +49,7 @@ class LockQueues:
         self.describe = describe
         self.observers: tuple[LockObserver, ...] = ()
         self.mutex = Lock()
+        self.barred: dict[int, set[TransactionState]] = {}  # tables -> who locks them by name, readers too
         self.waits = 0
         self.deadlocks = 0
 

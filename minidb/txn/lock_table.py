@@ -190,6 +190,23 @@ class LockTable(LockQueues):
             raise
         return True
 
+    def bar(self, owner: TransactionState, storage_id: int) -> None:
+        """Readers of the table, who need no lock otherwise, are to ask for one until the owner has ended."""
+        with self.mutex:
+            self.barred.setdefault(storage_id, set()).add(owner)
+
+    def unbar(self, owner: TransactionState, storage_id: int) -> None:
+        """Take that back."""
+        with self.mutex:
+            self._unbar(owner, storage_id)
+
+    def _unbar(self, owner: TransactionState, storage_id: int) -> None:
+        owners = self.barred.get(storage_id)
+        if owners is not None:
+            owners.discard(owner)
+            if not owners:
+                del self.barred[storage_id]
+
     # -- advisory locks -----------------------------------------------------------------------------------
 
     def lock_advisory(self, owner: TransactionState, key: AdvisoryKey, mode: int, wait: bool = True) -> bool:
@@ -269,6 +286,8 @@ class LockTable(LockQueues):
     def _release_contended(self, owner: TransactionState) -> None:
         held, table_locks = owner.held, owner.table_locks
         with self.mutex:
+            for storage_id in list(self.barred):
+                self._unbar(owner, storage_id)
             queues = self.queues
             if len(queues) <= len(held) + len(table_locks) or owner.interrupted:
                 candidates = list(queues.values())
