@@ -96,24 +96,36 @@ class TransactionBlock:
 
     def _begin(self) -> None:
         session = self._session
-        if session.in_transaction:
-            name = f"_block_{len(self._savepoints) + session.savepoint_count + 1}"
-            session.savepoint(name)
-            self._savepoints.append(name)
-        else:
-            session.begin(self._isolation_level, self._read_only)
-            self._savepoints.append(None)
+        session.enter()
+        try:
+            if session.in_transaction:
+                name = f"_block_{len(self._savepoints) + session.savepoint_count + 1}"
+                session.savepoint(name)
+                self._savepoints.append(name)
+            else:
+                session.begin(self._isolation_level, self._read_only)
+                self._savepoints.append(None)
+        finally:
+            session.leave()
 
     def _end(self, succeeded: bool) -> None:
         session = self._session
         name = self._savepoints.pop()
-        if name is None:
-            if succeeded:
-                session.commit()
+        session.enter()
+        try:
+            if name is None:
+                if succeeded:
+                    try:
+                        session.commit()
+                    except Error:
+                        session.rollback()  # a timeout had ended it: nothing else leaves it open
+                        raise
+                else:
+                    session.rollback()
+            elif succeeded:
+                session.release(name)
             else:
-                session.rollback()
-        elif succeeded:
-            session.release(name)
-        else:
-            session.rollback_to(name)
-            session.release(name)
+                session.rollback_to(name)
+                session.release(name)
+        finally:
+            session.leave()

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
-from minidb.errors import DatabaseError, Error, InFailedTransaction, ProgrammingError
+from minidb.errors import DatabaseError, Error, ProgrammingError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
@@ -32,7 +32,7 @@ from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
 from minidb.session.result import Columns, Result, out_of_memory
-from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
+from minidb.session.state import SessionState
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
@@ -267,7 +267,7 @@ class Session(SessionState):
 
     def _prepare_parsed(self, parsed: ParsedStatement, parameters: Parameters) -> Prepared:
         if self.failed and not parsed.ends_transaction:
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         values = bind_values(tuple(parsed.parameters), parameters)
         types = signature_of(values)
         return prepare(parsed, self._current_catalog(), types, self.settings)
@@ -281,7 +281,7 @@ class Session(SessionState):
         return prepared if isinstance(prepared.statement, Plan) else None
 
     def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
-        cache = self._private if catalog is not self.database.catalog else self.prepared
+        cache = self._private if catalog is not self.database.catalog else self.database.prepared
         found = cache.get(key)
         return found if found is not None and found.catalog is catalog else None
 
@@ -298,7 +298,7 @@ class Session(SessionState):
     def _run(self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement) -> Result:
         statement = prepared.statement
         if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
             if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
@@ -424,9 +424,14 @@ class Session(SessionState):
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction
         self._fresh = transaction is None or not transaction.used
+        timer = self.timer
+        if timer is not None:
+            self._enter(timer)
         try:
             yield
         except Error as error:
+            if error.sqlstate == "25P04" and transaction is not None and transaction is self.transaction:
+                self._terminate(transaction)
             # Running it has failed the transaction by itself; here come those that were never run.
             if transaction is not None and transaction is self.transaction and not self.failed:
                 if isinstance(error, DatabaseError):
@@ -436,3 +441,8 @@ class Session(SessionState):
             raise too_deep() from None
         except MemoryError:
             raise out_of_memory() from None
+        finally:
+            if self.timer is not None:
+                if timer is None:
+                    self._enter(self.timer)  # this statement has set the timeout
+                self.timer.leave(self.transaction)

@@ -32,7 +32,6 @@ from typing import Final
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
 from minidb.txn.deadlock import deadlock_error, find_cycle
-from minidb.txn.interrupt import STATEMENT_TIMEOUT
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
     PASS,
@@ -424,7 +423,7 @@ class LockTable(LockQueues):
                 if interrupt.requested:
                     failure = QueryCanceled(interrupt.reason)
                 elif interrupt.deadline is not None and now >= interrupt.deadline:
-                    failure = QueryCanceled(STATEMENT_TIMEOUT)
+                    failure = interrupt.timed_out()
                 elif lock_deadline is not None and now >= lock_deadline:
                     failure = LockNotAvailable("canceling statement due to lock timeout")
                 if failure is not None:
