@@ -89,8 +89,7 @@ class LockOperator(Operator):
                     f"cannot execute SELECT {ROW_NAMES[mark.mode]} in a read-only transaction",
                     sqlstate="25006",
                 )
-            if not transaction.lock_table(mark.table.id, ROW_SHARE, mark.wait != "error"):
-                raise LockNotAvailable(f'could not obtain lock on relation "{mark.table.name}"')
+            transaction.lock_table(mark.table.id, ROW_SHARE)  # NOWAIT and SKIP LOCKED are for rows only
 
     def reset(self) -> None:
         self._source.reset()

@@ -54,7 +54,7 @@ class SessionState:
         self._terminated: Error | None = None  # what ended the open transaction, until that has been told
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
-        self.advisory = AdvisoryLocks(database.transactions)
+        self.advisory = AdvisoryLocks(database.transactions.locks, database.transactions.next_session_id)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""

@@ -14,10 +14,11 @@ Modes are the table modes EXCLUSIVE and SHARE, as in PostgreSQL.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from minidb.txn.environment import Environment
 from minidb.txn.lock_modes import EXCLUSIVE, SHARE
+from minidb.txn.lock_table import LockTable
 from minidb.txn.state import AdvisoryKey, SessionOwner, TransactionState
 
 _MODES: Final = {False: EXCLUSIVE, True: SHARE}
@@ -26,10 +27,11 @@ _MODES: Final = {False: EXCLUSIVE, True: SHARE}
 class AdvisoryLocks:
     """One session's, made at its first use of an advisory lock."""
 
-    __slots__ = ("_counts", "_environment", "_owner")
+    __slots__ = ("_counts", "_locks", "_next_id", "_owner")
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, locks: LockTable, next_session_id: Callable[[], int]) -> None:
+        self._locks = locks
+        self._next_id = next_session_id
         self._owner: SessionOwner | None = None  # once there is something to own
         self._counts: dict[tuple[AdvisoryKey, int], int] = {}  # how often each must be unlocked
 
@@ -37,19 +39,19 @@ class AdvisoryLocks:
         self, transaction: TransactionState, key: AdvisoryKey, *, shared: bool, session: bool, wait: bool
     ) -> bool:
         """Take a lock for the transaction, or its session. False: it would have to wait, and must not."""
-        locks, mode = self._environment.locks, _MODES[shared]
+        mode = _MODES[shared]
         if session and (key, mode) in self._counts:
             self._counts[key, mode] += 1
             return True
-        if not locks.lock_advisory(transaction, key, mode, wait):
+        if not self._locks.lock_advisory(transaction, key, mode, wait):
             return False
         if not session:
             assert transaction.advisory is not None
             transaction.advisory[key] |= mode
             return True
         if self._owner is None:
-            self._owner = SessionOwner(self._environment.next_session_id(), transaction.interrupt)
-        locks.move_advisory(key, mode, transaction, self._owner)
+            self._owner = SessionOwner(self._next_id(), transaction.interrupt)
+        self._locks.move_advisory(key, mode, transaction, self._owner)
         self._counts[key, mode] = 1
         return True
 
@@ -71,4 +73,4 @@ class AdvisoryLocks:
     def _release(self, key: AdvisoryKey, mode: int) -> None:
         assert self._owner is not None
         del self._counts[key, mode]
-        self._environment.locks.move_advisory(key, mode, self._owner, None)
+        self._locks.move_advisory(key, mode, self._owner, None)
