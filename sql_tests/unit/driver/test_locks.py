@@ -76,9 +76,9 @@ def test_what_ends_the_locks_of_a_session(pair: Pair, end: str | None) -> None:
         ours.execute(end)
     assert value(theirs, "SELECT pg_try_advisory_lock(1)") is True
     assert value(theirs, "SELECT pg_try_advisory_lock(2)") is True
-    assert theirs._session.database.transactions.locks.entries() != []
+    assert theirs._session.database.transactions.locks.entries()
     theirs.execute("SELECT pg_advisory_unlock_all()")
-    assert theirs._session.database.transactions.locks.entries() == []
+    assert not theirs._session.database.transactions.locks.entries()
 
 
 def test_an_advisory_lock_survives_the_error_after_it(pair: Pair) -> None:
