@@ -40,6 +40,7 @@ from minidb.txn.lock_modes import (
     UPDATE,
     WEAK_TABLE_MODES,
 )
+from minidb.txn.lock_queue import LockObserver as LockObserver
 from minidb.txn.lock_queue import LockQueue, LockQueues
 from minidb.txn.state import AdvisoryKey, LockRequest, LockTarget, TransactionState
 

@@ -17,8 +17,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 
-from minidb.txn.lock_queue import LockObserver
-from minidb.txn.lock_table import LockTable
+from minidb.txn.lock_table import LockObserver, LockTable
 from minidb.txn.state import LockRequest, SessionOwner
 
 PATIENCE_S = 60.0  # after which a silent session is a bug of the test or of the database

@@ -1,4 +1,4 @@
-"""Locks as a client meets them: waits seen from another thread, advisory locks, LOCK TABLE, the short path."""
+"""Locks as a client meets them: waits seen from outside, advisory locks, LOCK TABLE, the short path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 import minidb
-from minidb.txn.lock_queue import LockObserver
+from minidb.txn.lock_table import LockObserver
 from minidb.txn.state import LockRequest
 
 Pair = tuple[minidb.Connection, minidb.Connection]
@@ -133,7 +133,7 @@ def test_a_lock_that_was_refused_bars_nobody(pair: Pair) -> None:
 
 
 def test_lock_table_needs_a_transaction(pair: Pair) -> None:
-    ours, theirs = pair
+    ours, _ = pair
     with pytest.raises(minidb.InternalError) as caught:
         ours.execute("LOCK TABLE t")
     assert caught.value.sqlstate == "25P01"
