@@ -416,7 +416,7 @@ class SessionState:
         """pg_advisory_lock and its kind. A statement that calls them runs in a transaction (`prepare`)."""
         if self.transaction is not None:
             return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
-        with self.implicit_transaction() as transaction:  # called where nobody could tell: by another function
+        with self.implicit_transaction() as transaction:  # called by another function
             return self.advisory.lock(transaction, key, shared=shared, session=session, wait=wait)
 
     def interrupt(self) -> None:
