@@ -457,9 +457,11 @@ class SessionState:
         self._heed_timeouts()
 
     def advisory_lock(self, key: AdvisoryKey, *, shared: bool, session: bool, wait: bool) -> bool:
-        """pg_advisory_lock and its kind; a statement that calls them runs in a transaction (`prepare`)."""
-        assert self.transaction is not None
-        return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
+        """pg_advisory_lock and its kind. A statement that calls them runs in a transaction (`prepare`)."""
+        if self.transaction is not None:
+            return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
+        with self.implicit_transaction() as transaction:  # called by another function
+            return self.advisory.lock(transaction, key, shared=shared, session=session, wait=wait)
 
     def interrupt(self) -> None:
         """Stop the running statement, from any thread."""
