@@ -39,6 +39,7 @@ from minidb_testkit.interleaving import Action, Stepper
 from minidb_testkit.levels import LEVELS, Level
 
 COMMITTED = "committed"
+LOCKS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class _Programs:
             if dice < 0.2:
                 return Follow(rng.randrange(self.shape.ids))
             if not read_only and dice < 0.3:
-                return Select(self._search(), lock="FOR UPDATE")
+                return Select(self._search(), lock=rng.choice(LOCKS))
             return Select(self._search(), rng.random() < 0.2)
         dice = rng.random()
         if dice < 0.55:
