@@ -44,6 +44,7 @@ from minidb.plan.nodes import (
     Sort,
     SortKey,
     Subquery,
+    SystemScan,
     Values,
     With,
 )
@@ -60,12 +61,12 @@ _JOINS: dict[JoinKind, str] = {
 
 def explain(plan: Plan, *, costs: bool = True, verbose: bool = False) -> str:
     """The tree as text, a line per node and property; `costs`: with estimated rows."""
-    printer = _Printer(plan, costs, verbose)
+    printer = Printer(plan, costs, verbose)
     printer.node(plan, 0)
     return "\n".join(printer.lines)
 
 
-class _Printer:
+class Printer:
     """Collects the lines; numbers sub-plans in the order of their appearance."""
 
     __slots__ = ("costs", "estimator", "lines", "numbers", "pending", "verbose")
@@ -275,6 +276,8 @@ def _title(plan: Plan) -> str:
             return f"Function Scan on {function}"
         case CteScan(name=name):
             return f"CTE Scan on {name}"
+        case SystemScan(view=view, alias=alias):
+            return f"System Scan on {view.name}" + ("" if alias == view.name else f" {alias}")
         case Distinct(on=on):
             return "Unique" if on else "HashAggregate"
         case Aggregate(group=group):

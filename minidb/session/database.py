@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_target
 from minidb.session.prepared import Prepared
+from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
 from minidb.txn.database import TransactionalStore
@@ -40,7 +43,10 @@ class Database:
         self.store = store
         self.transactions = TransactionalStore(store)
         self.prepared: dict[Any, Prepared] = {}
-        self.sessions = 0
+        self.sessions = 0  # that are open
+        self._numbers = count(1).__next__
+        self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
+        self.tally = Tally()
         self.transactions.definition_key = catalogs.definition_key
         self.transactions.describe_target = self._describe
         self.catalog: Catalog = self._load()
@@ -80,8 +86,19 @@ class Database:
             self.prepared.clear()
         self.prepared[key] = prepared
 
-    def release(self) -> None:
-        """A session has ended; the last one closes the store."""
+    def enter(self, session: object) -> int:
+        """A session begins: the number that it goes by, here."""
+        number = self._numbers()
+        self._members[number] = session
+        return number
+
+    def members(self) -> list[object]:
+        """The open sessions, oldest first."""
+        return [session for _, session in sorted(self._members.items())]
+
+    def release(self, number: int = 0) -> None:
+        """A user has left, or the session of that number has ended; the last one closes the store."""
+        self._members.pop(number, None)
         with _open_lock:
             self.sessions -= 1
             if self.sessions > 0:

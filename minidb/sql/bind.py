@@ -20,6 +20,7 @@ from minidb.catalog.schema import Table
 from minidb.errors import ProgrammingError
 from minidb.plan.definitions import Analyze, Copy, Definition, Explain, Utility, Vacuum
 from minidb.plan.nodes import Plan, Project
+from minidb.plan.system_view import SystemView
 from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
@@ -50,9 +51,10 @@ def bind(
     catalog: Catalog,
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
+    system_views: Mapping[str, SystemView] | None = None,
 ) -> Bound:
-    """The statement, with every name and type resolved against `catalog`."""
-    binder = Binder(catalog, parameter_types, settings or {}, PARTS)
+    """The statement, with every name and type resolved against `catalog` and the system views."""
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS, system_views or {})
     try:
         return _bind(binder, statement)
     except RecursionError:
@@ -97,7 +99,7 @@ def _explain(binder: Binder, tree: ExplainStatement, statement: ParsedStatement)
             sqlstate="42601",
             position=tree.tokens[0].start + 1,
         )
-    return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.format)
+    return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.locks, tree.format)
 
 
 def _table(binder: Binder, name: TableName) -> Table:

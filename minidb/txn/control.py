@@ -33,6 +33,7 @@ class StatementRestart(Exception):
 class ConcurrencyControl:
     """What every level answers; the defaults ask for nothing and do nothing."""
 
+    strategy: ClassVar[str | None] = None  # SERIALIZABLE has several: this one's name
     snapshot_per_statement: ClassVar[bool] = False
     watches_reads: ClassVar[bool] = False  # call before_read and before_scan
     watches_all_writes: ClassVar[bool] = False  # call before_write even if nothing was committed since

@@ -11,6 +11,7 @@ from typing import Final
 
 from minidb.storage.store import Store
 from minidb.txn.commit import Committer
+from minidb.txn.conflict_report import ConflictReport
 from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.row_ids import RowIds
@@ -29,6 +30,7 @@ class Environment:
         self.active: dict[int, TransactionState] = {}  # every transaction that has not ended, by id
         self.locks = LockTable(self.active, self.describe)
         self.committer = Committer(store)
+        self.conflicts = ConflictReport()
         self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
         self.row_lock_limit = ROW_LOCK_LIMIT

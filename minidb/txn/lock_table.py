@@ -478,23 +478,6 @@ class LockTable:
             holders = ", ".join(str(blocker.id) for blocker in self.blockers(request))
             return f"{self.describe_request(request)}, blocked by transaction {holders}"
 
-    def entries(self) -> list[tuple[LockTarget, int, int, bool]]:
-        """(object, transaction id, mode, granted) of every lock, the waiting ones in queue order."""
-        with self.mutex:
-            found: list[tuple[LockTarget, int, int, bool]] = []
-            for transaction in list(self.active.values()):
-                held = list(transaction.held.items())
-                found.extend((key, transaction.id, mode, True) for key, mode in held)
-                prefixes = transaction.escalated or ()
-                found.extend((prefix, transaction.id, UPDATE, True) for prefix in sorted(prefixes))
-                for storage_id, mask in list(transaction.table_locks.items()):
-                    modes = [mode for mode in TABLE_NAMES if mask & mode]
-                    found.extend((storage_id, transaction.id, mode, True) for mode in modes)
-            for queue in self.queues.values():
-                for request in queue.waiting:
-                    found.append((queue.target, request.owner.id, request.mode, False))
-            return found
-
 
 def _by_id(transaction: TransactionState) -> int:
     return transaction.id

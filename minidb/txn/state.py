@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from queue import SimpleQueue
+from time import time
 
 from minidb.storage.snapshot import Snapshot
 from minidb.txn.interrupt import Interrupt
@@ -20,7 +21,7 @@ LockTarget = bytes | int
 class LockRequest:
     """One transaction waiting, or having waited, for one mode on one object."""
 
-    __slots__ = ("granted", "mode", "owner", "signal", "target", "upgrade")
+    __slots__ = ("granted", "mode", "owner", "signal", "since", "target", "upgrade")
 
     def __init__(self, owner: TransactionState, target: LockTarget, mode: int, upgrade: bool) -> None:
         self.owner = owner
@@ -28,6 +29,7 @@ class LockRequest:
         self.mode = mode
         self.upgrade = upgrade  # holds a weaker mode already, so it goes before those that hold nothing
         self.granted = False
+        self.since = time()
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes the waiter, to look again
 
 

@@ -20,6 +20,7 @@ from minidb.storage.snapshot import Snapshot, View
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ROW_NAMES, TABLE_NAMES
+from minidb.txn.lock_report import lock_entries
 from minidb.txn.lock_table import LockTable
 from minidb.txn.state import LockTarget, TransactionState
 from minidb_testkit.golden import GoldenCase, Results, check
@@ -79,9 +80,9 @@ class Scenario:
 
     def show(self) -> list[str]:
         lines: list[str] = []
-        for target, owner, mode, granted in self.locks.entries():
-            names = TABLE_NAMES if isinstance(target, int) else ROW_NAMES
-            lines.append(f"    {describe(target)}: {owner} {names[mode]}{'' if granted else ' waits'}")
+        for lock in lock_entries(self.locks):
+            waits = "" if lock.granted else " waits"
+            lines.append(f"    {describe(lock.target)}: {lock.holder} {lock.mode_name}{waits}")
         return lines or ["    nothing"]
 
     def run(self, case: GoldenCase) -> Results:

@@ -1,0 +1,327 @@
+"""The system views: what the database is doing, as relations. Each is one `SystemView` in `SYSTEM_VIEWS`.
+
+Rows are made from the sessions, transactions and locks as they are when the view is read. Nothing is stopped
+for it: other threads go on meanwhile, so that two rows may be of two moments, each true in itself. Only the
+locks of `minidb_locks` and who waits for them are of one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from time import time
+from typing import Final
+
+from minidb.catalog.catalog import Catalog
+from minidb.catalog.describe import locate
+from minidb.plan.system_view import SystemView
+from minidb.session import settings as settings_
+from minidb.session.state import SessionState
+from minidb.txn.environment import describe_plainly
+from minidb.txn.lock_report import lock_entries
+from minidb.txn.transaction import ACTIVE
+from minidb.value.interval import Interval
+from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, INTERVAL, TEXT, TIMESTAMPTZ, Row
+
+
+def sessions(session: SessionState) -> list[SessionState]:
+    """All open sessions of the database, oldest first."""
+    return [each for each in session.database.members() if isinstance(each, SessionState)]
+
+
+def moment(seconds: float | None) -> datetime.datetime | None:
+    """A time.time() as a timestamp."""
+    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+
+
+def listed(numbers: Iterable[int]) -> str | None:
+    """`4, 7`; NULL for none."""
+    return ", ".join([str(number) for number in numbers]) or None
+
+
+# --- transactions ---------------------------------------------------------------------------------
+
+
+def _transactions(session: SessionState) -> Iterator[Row]:
+    now = time()
+    for each in sessions(session):
+        transaction = each.transaction
+        if transaction is None:
+            continue
+        modes = sum([mask.bit_count() for mask in list(transaction.table_locks.values())])
+        yield (
+            transaction.id,
+            each.id,
+            transaction.level.value,
+            transaction.control.strategy,
+            each.state,
+            # One that has failed may be over already, and is then closed to all writes.
+            transaction.read_only if transaction.state is ACTIVE else None,
+            moment(transaction.began),
+            Interval(0, 0, max(0, round((now - transaction.began) * 1_000_000))),
+            each.statement_text,
+            transaction.snapshot.commit_id if transaction.used else None,
+            len(transaction.held) + len(transaction.escalated or ()) + modes,
+            transaction.base_position + len(transaction.undo),
+        )
+
+
+# --- locks ----------------------------------------------------------------------------------------
+
+
+def _locks(session: SessionState) -> Iterator[Row]:
+    catalog: Catalog = session.database.catalog
+    for lock in lock_entries(session.database.transactions.locks):
+        object_, part = locate(catalog, lock.target)
+        yield (
+            lock.holder,
+            lock.mode_name,
+            None if object_ is None else object_.name,
+            describe_plainly(lock.target) if object_ is None else part,
+            lock.granted,
+            listed(lock.waits_for),
+            moment(lock.since),
+        )
+
+
+# PostgreSQL locks a tuple in one of four of its table modes while it writes the row's lock into the row.
+_LOCK_MODES: Final = {
+    "FOR KEY SHARE": "AccessShareLock",
+    "FOR SHARE": "RowShareLock",
+    "FOR NO KEY UPDATE": "ExclusiveLock",
+    "FOR UPDATE": "AccessExclusiveLock",
+    "a row": "ExclusiveLock",
+}
+
+
+def _postgresql_locks(session: SessionState) -> Iterator[Row]:
+    catalog: Catalog = session.database.catalog
+    owners = {each.transaction.id: each for each in sessions(session) if each.transaction is not None}
+    for lock in lock_entries(session.database.transactions.locks):
+        object_, _ = locate(catalog, lock.target)
+        owner = owners.get(lock.holder)
+        name = lock.mode_name
+        yield (
+            "relation" if isinstance(lock.target, int) else "tuple",
+            None,  # database: there is one
+            lock.target if isinstance(lock.target, int) else None if object_ is None else object_.id,
+            None,
+            None,
+            f"{0 if owner is None else owner.id}/{lock.holder}",
+            None if owner is None else owner.id,
+            _LOCK_MODES.get(name) or "".join([word.capitalize() for word in name.split()]) + "Lock",
+            lock.granted,
+            moment(lock.since),
+        )
+
+
+def _conflicts(session: SessionState) -> Iterable[Row]:
+    return session.database.transactions.conflicts.entries()
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+_POSTGRESQL_STATES: Final = {"waiting": "active", "failed": "idle in transaction (aborted)"}
+
+
+def _activity(session: SessionState) -> Iterator[Row]:
+    for each in sessions(session):
+        transaction = each.transaction
+        waiting = None if transaction is None else transaction.waiting
+        timed = each.timed
+        yield (
+            "minidb",
+            each.id,
+            "minidb",
+            str(each.settings["application_name"]),
+            moment(each.opened),
+            None if transaction is None else moment(transaction.began),
+            moment(each.statement_began) if timed else None,
+            moment(each.statement_began if each.running else each.statement_ended) if timed else None,
+            None if waiting is None else "Lock",
+            None if waiting is None else "relation" if isinstance(waiting.target, int) else "tuple",
+            _POSTGRESQL_STATES.get(each.state, each.state),
+            None if transaction is None else transaction.id,
+            each.statement_text,
+            "client backend",
+        )
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def _settings(session: SessionState) -> Iterator[Row]:
+    for name, setting in sorted(settings_.SETTINGS.items()):
+        value = session.settings[name]
+        yield (
+            name,
+            setting.show(value),
+            settings_.unit_of(setting),
+            settings_.DESCRIPTIONS[name],
+            setting.show(setting.default),
+            "default" if value == setting.default else "session",
+            not setting.read_only,
+        )
+
+
+def _postgresql_settings(session: SessionState) -> Iterator[Row]:
+    for name, shown, unit, description, default, source, changeable in _settings(session):
+        setting = settings_.SETTINGS[name]
+        if unit is not None:
+            scale = 1024 if unit == "kB" else 1
+            shown, default = str(session.settings[name] // scale), str(setting.default // scale)
+        yield (
+            name,
+            shown,
+            unit,
+            description,
+            "user" if changeable else "internal",
+            "integer" if unit else "bool" if isinstance(setting.default, bool) else "string",
+            source,
+            default,
+            default,
+        )
+
+
+# --- counters -------------------------------------------------------------------------------------
+
+
+def _counters(session: SessionState) -> Iterator[Row]:
+    database = session.database
+    tally, locks, store = database.tally, database.transactions.locks, database.store.statistics()
+    yield ("commits", None, tally.commits)
+    yield ("rollbacks", None, tally.rollbacks)
+    yield ("statement restarts", None, tally.restarts)
+    yield ("lock waits", None, locks.waits)
+    yield ("deadlocks", None, locks.deadlocks)
+    yield ("log syncs", None, store.syncs)
+    yield ("checkpoints", None, store.checkpoints)
+    for sqlstate, count in tally.aborts():
+        yield ("aborts", sqlstate, count)
+
+
+# --- the views ------------------------------------------------------------------------------------
+
+_ALL: Final[Sequence[SystemView]] = (
+    SystemView(
+        "minidb_transactions",
+        "the open transactions",
+        (
+            ("id", BIGINT),
+            ("session", INTEGER),
+            ("level", TEXT),
+            ("strategy", TEXT),
+            ("state", TEXT),
+            ("read_only", BOOLEAN),
+            ("started", TIMESTAMPTZ),
+            ("age", INTERVAL),
+            ("statement", TEXT),
+            ("snapshot", BIGINT),
+            ("locks", BIGINT),
+            ("changes", BIGINT),
+        ),
+        _transactions,
+    ),
+    SystemView(
+        "minidb_locks",
+        "the locks that transactions hold or wait for",
+        (
+            ("holder", BIGINT),
+            ("mode", TEXT),
+            ("object", TEXT),
+            ("key", TEXT),
+            ("granted", BOOLEAN),
+            ("waits_for", TEXT),
+            ("since", TIMESTAMPTZ),
+        ),
+        _locks,
+    ),
+    SystemView(
+        "minidb_conflicts",
+        "the conflict graph of serializable transactions, as far as it is retained",
+        (
+            ("transaction", BIGINT),
+            ("commit", BIGINT),
+            ("successor", BIGINT),
+            ("kind", TEXT),
+            ("object", TEXT),
+        ),
+        _conflicts,
+    ),
+    SystemView(
+        "minidb_settings",
+        "the session's settings",
+        (
+            ("name", TEXT),
+            ("setting", TEXT),
+            ("unit", TEXT),
+            ("description", TEXT),
+            ("default_setting", TEXT),
+            ("source", TEXT),
+            ("changeable", BOOLEAN),
+        ),
+        _settings,
+    ),
+    SystemView(
+        "minidb_counters",
+        "how often what happened since the database was opened",
+        (("name", TEXT), ("sqlstate", TEXT), ("value", BIGINT)),
+        _counters,
+    ),
+    SystemView(
+        "pg_locks",
+        "the locks, as PostgreSQL shows them",
+        (
+            ("locktype", TEXT),
+            ("database", INTEGER),
+            ("relation", INTEGER),
+            ("page", INTEGER),
+            ("tuple", INTEGER),
+            ("virtualtransaction", TEXT),
+            ("pid", INTEGER),
+            ("mode", TEXT),
+            ("granted", BOOLEAN),
+            ("waitstart", TIMESTAMPTZ),
+        ),
+        _postgresql_locks,
+    ),
+    SystemView(
+        "pg_settings",
+        "the session's settings, as PostgreSQL shows them",
+        (
+            ("name", TEXT),
+            ("setting", TEXT),
+            ("unit", TEXT),
+            ("short_desc", TEXT),
+            ("context", TEXT),
+            ("vartype", TEXT),
+            ("source", TEXT),
+            ("boot_val", TEXT),
+            ("reset_val", TEXT),
+        ),
+        _postgresql_settings,
+    ),
+    SystemView(
+        "pg_stat_activity",
+        "the sessions, as PostgreSQL shows them",
+        (
+            ("datname", TEXT),
+            ("pid", INTEGER),
+            ("usename", TEXT),
+            ("application_name", TEXT),
+            ("backend_start", TIMESTAMPTZ),
+            ("xact_start", TIMESTAMPTZ),
+            ("query_start", TIMESTAMPTZ),
+            ("state_change", TIMESTAMPTZ),
+            ("wait_event_type", TEXT),
+            ("wait_event", TEXT),
+            ("state", TEXT),
+            ("backend_xid", BIGINT),
+            ("query", TEXT),
+            ("backend_type", TEXT),
+        ),
+        _activity,
+    ),
+)
+
+SYSTEM_VIEWS: Final[dict[str, SystemView]] = {view.name: view for view in _ALL}
