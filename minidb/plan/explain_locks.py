@@ -112,7 +112,7 @@ def _scan_of(source: Plan, key: int) -> Scan:
 
 
 def _matching(scan: Scan, source: Plan, printer: Printer) -> str:
-    """The rows that come out of `source`: those that meet the scan's conditions, or of them the joined ones."""
+    """The rows that come out of `source`: those of the scan, or those of them that a join finds."""
     table = scan.table.name
     called = table if scan.alias == table else f"{table} {scan.alias}"
     texts = [text for _, text in printer.scan_properties(scan)]

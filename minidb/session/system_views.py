@@ -14,6 +14,7 @@ from typing import Final
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import locate
+from minidb.errors import ProgrammingError
 from minidb.plan.system_view import SystemView
 from minidb.session import settings as settings_
 from minidb.session.state import SessionState
@@ -325,3 +326,15 @@ _ALL: Final[Sequence[SystemView]] = (
 )
 
 SYSTEM_VIEWS: Final[dict[str, SystemView]] = {view.name: view for view in _ALL}
+
+
+def describe_views(name: str | None) -> list[str]:
+    """Every system view, a line each; or one with its columns. 42P01 if there is none of that name."""
+    if name is None:
+        return [f"{view.name:<22}{view.description}" for view in _ALL]
+    view = SYSTEM_VIEWS.get(name)
+    if view is None:
+        raise ProgrammingError(f'system view "{name}" does not exist', sqlstate="42P01")
+    width = max([len(column) for column, _ in view.columns])
+    lines = [f"system view {name}: {view.description}"]
+    return lines + [f"  {column:<{width}}  {type_}" for column, type_ in view.columns]

@@ -11,8 +11,8 @@
     ...
 
 Each session begins a transaction of the section's level with its first step. A step of a session that still
-waits is postponed until it goes on. `setup` and `end` run outside, before and after; `t2> (interrupt)` stops
-what t2 waits for.
+waits is postponed until it goes on. `setup`, `watch` and `end` run outside: before, meanwhile and after;
+`t2> (interrupt)` stops what t2 waits for.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Run:
                     name, text = (part.strip() for part in line.split(">", 1))
                     if name == "setup":
                         outside.execute(text)
-                    elif name == "end":
+                    elif name in ("watch", "end"):
                         self.lines.append(f"{name}> {text}")
                         self._show(Outcome(name, _attempt(outside, text)))
                     else:
