@@ -94,7 +94,8 @@ class Database:
 
     def members(self) -> list[object]:
         """The open sessions, oldest first."""
-        return [session for _, session in sorted(self._members.items())]
+        alive = [reference() for reference in self._members.valuerefs()]
+        return [session for session in alive if session is not None]
 
     def release(self, number: int = 0) -> None:
         """A user has left, or the session of that number has ended; the last one closes the store."""

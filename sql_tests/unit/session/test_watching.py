@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import minidb
 from minidb.session.settings import DESCRIPTIONS, SETTINGS
+from minidb_testkit.golden import parse
+
+PLANS = Path(__file__).parents[2] / "plans"
 
 
 @pytest.fixture
@@ -64,6 +69,30 @@ def test_a_commit_that_fails_is_an_abort(watcher: Any) -> None:
     watcher.execute("ROLLBACK")
     counted = watcher.execute("SELECT sqlstate, value FROM minidb_counters WHERE name = 'aborts'")
     assert counted.fetchall() == [("22012", 1), ("23505", 1)]
+
+
+def test_explain_locks_tells_what_is_locked() -> None:
+    """Every statement of the golden file, really run: the tables that it locks, and how it locks rows."""
+    connection = minidb.connect(":memory:")
+    connection.cursor().executescript((PLANS / "explain_locks.sql").read_text(encoding="utf-8"))
+    connection.cursor().executescript(
+        "INSERT INTO branch VALUES (1, 'x'), (2, 'y');"
+        "INSERT INTO account VALUES (1, 'amy', 2, 5), (4, 'ann', 1, 15), (7, 'zoe', 1, 16);"
+        "INSERT INTO card VALUES ('c', 4); INSERT INTO note VALUES ('n'); COMMIT"
+    )
+    cases = parse((PLANS / "explain_locks.golden").read_text(encoding="utf-8"))
+    for case in cases:
+        (statement,) = case.script
+        lines = [line for (line,) in connection.execute(f"EXPLAIN (LOCKS) {statement}").fetchall()]
+        told = set(re.findall(r"^  ([A-Z ]+) on (table \w+|.)", "\n".join(lines), re.MULTILINE))
+        tables = {(mode, what[6:]) for mode, what in told if what.startswith("table")}
+        connection.execute(statement)
+        locks = connection.execute("SELECT mode, object, key FROM minidb_locks").fetchall()
+        assert {(mode, name) for mode, name, key in locks if key is None} == tables, statement
+        assert {mode for mode, _, key in locks if key is not None} <= {mode for mode, _ in told}, statement
+        connection.rollback()
+    assert len(cases) > 15
+    connection.close()
 
 
 def test_every_setting_is_described() -> None:
