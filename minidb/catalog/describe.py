@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Sequence_
+
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import CatalogObject, IndexSchema, Table, View
 from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.key_decode import decode_key, storage_id_of
 from minidb.txn.environment import describe_plainly
-from minidb.value.sql_types import BIGINT, SqlType
+from minidb.txn.read_set import ReadRange
+from minidb.value.sql_types import BIGINT, SqlType, Value
 from minidb.value.text import to_text
 
 
@@ -75,6 +78,23 @@ def _index(index: IndexSchema, names: dict[int, str]) -> str:
     return f"{kind} {index.name} ({', '.join(keys)}){where}"
 
 
+def describe_range(catalog: Catalog, read: ReadRange) -> str:
+    """What a transaction reads or locks beyond single keys: `rows of table t where (k > 3)`."""
+    condition = read.condition()
+    name = next(
+        (table.name for table in catalog.tables() if table.storage_id == storage_id_of(read.prefix)), None
+    )
+    if condition is not None and name is not None:
+        return f"rows of table {name} where {condition}"
+    if read.start[4:] == b"" and (read.stop is None or len(read.stop) == 4):
+        return f"all rows of table {name}" if name is not None else describe_target(catalog, read.start)
+    # A bound is a key with a zero byte behind it.
+    after = "the first" if len(read.start) == 4 else f"after {describe_target(catalog, read.start[:-1])}"
+    if read.stop is None or len(read.stop) == 4:
+        return f"keys from {after} to the end" if len(read.start) > 4 else "all keys"
+    return f"keys {after} up to {describe_target(catalog, read.stop[:-1])}"
+
+
 def describe_target(catalog: Catalog, target: bytes | int) -> str:
     """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
     object_, part = locate(catalog, target)
@@ -101,17 +121,26 @@ def locate(catalog: Catalog, target: bytes | int) -> tuple[CatalogObject | None,
             if index.storage_id == storage_id:
                 types = [key.type for key in index.keys]
                 descending = [key.descending for key in index.keys]
-                return table, f"key {_values(types, descending, target)} of index {index.name}"
+                behind = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
+                return table, f"key {_values(types, descending, target, behind)} of index {index.name}"
     return None, None
 
 
-def _values(types: list[SqlType], descending: list[bool] | None, key: bytes) -> str:
+def _values(
+    types: list[SqlType], descending: list[bool] | None, key: bytes, behind: Sequence_[SqlType] = ()
+) -> str:
+    """The values in a key; an entry may have its row's key `behind` its own parts."""
     if len(key) == 4:
         return "(all)"
+    values: tuple[Value, ...]
     try:
         values = decode_key(types, key, descending)
-    except DataCorrupted:  # an entry with its row's key behind it, or a truncated one
-        return f"({key[4:].hex()})"
+    except DataCorrupted:
+        try:
+            down = [*(descending or [False] * len(types)), *[False] * len(behind)]
+            values = decode_key([*types, *behind], key, down)[: len(types)]
+        except DataCorrupted:  # a truncated one
+            return f"({key[4:].hex()})"
     shown = [
         "null" if value is None else to_text(value, type_) for value, type_ in zip(values, types, strict=True)
     ]

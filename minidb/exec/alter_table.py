@@ -5,7 +5,8 @@
     3  rewrite rows, check them, build indexes
     4  end the storage that is no longer used
 
-All under ACCESS EXCLUSIVE, so that the newest state is what there is.
+All under ACCESS EXCLUSIVE, so that the newest state is what there is. VALIDATE CONSTRAINT changes no schema:
+it only checks, and lets others write, whose new rows the constraint holds for already.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from minidb.exec.foreign_key_queue import ForeignKey
 from minidb.exec.stored_rows import stored_rows
 from minidb.plan.changes import TargetIndex
 from minidb.plan.definitions import AlterTable, CheckForeignKey, CheckNotNull, CheckRows, RewriteRows
-from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
+from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, ROW_SHARE, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE
 from minidb.value.sql_types import Row, Value
 
 
@@ -33,6 +34,10 @@ def alter_table(definition: AlterTable, context: ExecutionContext) -> None:
     """See the module."""
     transaction = context.transaction
     old = definition.old
+    if definition.new == old:
+        transaction.lock_table(old.id, SHARE_UPDATE_EXCLUSIVE)
+        _run_checks(definition, old, SHARE_UPDATE_EXCLUSIVE, context)
+        return
     transaction.lock_table(old.id, ACCESS_EXCLUSIVE)
     new = _with_missing(definition, context)
     indexes: list[TargetIndex] = []
@@ -59,14 +64,7 @@ def alter_table(definition: AlterTable, context: ExecutionContext) -> None:
     put_object(transaction, new, old)
     for rewrite in rewrites:
         _rewrite(definition, rewrite, new, sequences, context)
-    for step in definition.steps:
-        match step:
-            case CheckNotNull():
-                _check_not_null(new, step, context)
-            case CheckRows():
-                _check_rows(new, step, context)
-            case CheckForeignKey():
-                _check_foreign_key(new, step, context)
+    _run_checks(definition, new, ACCESS_EXCLUSIVE, context)
     for index in built:
         build_index(new, index, context)
     drop_unused(old, new, context)
@@ -147,6 +145,17 @@ def _contains_nulls(table: Table, slot: int) -> IntegrityError:
     )
 
 
+def _run_checks(definition: AlterTable, table: Table, mode: int, context: ExecutionContext) -> None:
+    for step in definition.steps:
+        match step:
+            case CheckNotNull():
+                _check_not_null(table, step, context)
+            case CheckRows():
+                _check_rows(table, step, context)
+            case CheckForeignKey():
+                _check_foreign_key(table, step, mode, context)
+
+
 def _check_not_null(table: Table, step: CheckNotNull, context: ExecutionContext) -> None:
     for _, rows in stored_rows(table, context):
         for row in rows:
@@ -165,17 +174,18 @@ def _check_rows(table: Table, step: CheckRows, context: ExecutionContext) -> Non
             )
 
 
-def _check_foreign_key(table: Table, step: CheckForeignKey, context: ExecutionContext) -> None:
-    """Every row's parent must be there; nobody changes parents meanwhile."""
+def _check_foreign_key(table: Table, step: CheckForeignKey, mode: int, context: ExecutionContext) -> None:
+    """Every row's parent must be there. Nobody changes parents meanwhile, or `mode` lets others write."""
     schema = step.foreign_key
     parent = table
     if schema.target_table != table.id:
         parent = context.catalog.table_by_id(schema.target_table)
-        context.transaction.lock_table(parent.id, SHARE_ROW_EXCLUSIVE)
+        parent_mode = SHARE_ROW_EXCLUSIVE if mode == ACCESS_EXCLUSIVE else ROW_SHARE
+        context.transaction.lock_table(parent.id, parent_mode)
     foreign_key = ForeignKey(schema, table, parent)
     present: set[bytes] = set()
-    for _, rows in stored_rows(table, context):
-        for row in rows:
+    for keys, rows in stored_rows(table, context):
+        for row_key, row in zip(keys, rows, strict=True):
             values = foreign_key.child_values(row)
             if None in values:
                 if schema.match_full and any(value is not None for value in values):
@@ -186,6 +196,8 @@ def _check_foreign_key(table: Table, step: CheckForeignKey, context: ExecutionCo
             except DataError:
                 raise foreign_key.missing_parent(values) from None
             if key not in present:
-                if context.transaction.get_latest(key) is None:
+                if context.transaction.get_latest(key) is not None:
+                    present.add(key)
+                elif context.transaction.get_latest(row_key) is not None:
+                    # Still there, so it was not removed together with its parent just now.
                     raise foreign_key.missing_parent(values)
-                present.add(key)

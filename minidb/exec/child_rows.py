@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from minidb.catalog.row_keys import IndexKeys, index_keys_of, keys_of, slots_getter
+from minidb.catalog.row_keys import PREFIX_LENGTH, IndexKeys, index_keys_of, keys_of, slots_getter
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_queue import ForeignKey, Values
 from minidb.storage.key_codec import KeyEncoder, encoder_for, prefix_successor, range_start, range_stop
+from minidb.txn.read_set import ReadRange
 from minidb.value.sql_types import Row
 
 Found = tuple[bytes, Row]  # storage key, row
@@ -69,6 +70,7 @@ class ChildRows:
         return found
 
     def _pairs(self, start: bytes, stop: bytes | None) -> Iterable[tuple[bytes, bytes]]:
+        self._transaction.saw_rows(ReadRange(start[:PREFIX_LENGTH], start, stop))
         for batch in self._transaction.batches_latest(start, stop):
             self._context.check_cancel()
             yield from batch

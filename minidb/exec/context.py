@@ -16,6 +16,7 @@ from minidb.exec.subplan import SubPlan
 from minidb.expr.node import EvaluationContext
 from minidb.plan.nodes import Plan, Subquery
 from minidb.txn.interrupt import Interrupt
+from minidb.txn.reads import Watch
 from minidb.value.sql_types import Row, Value
 
 DEFAULT_WORK_MEM: Final = 64 << 20  # bytes that one operator may hold before it spills
@@ -26,6 +27,7 @@ class ExecutionContext(EvaluationContext):
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
     session     who runs the statement; it answers nextval / currval / setval / lastval, and the system views
+    watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class ExecutionContext(EvaluationContext):
         "session",
         "subplans",
         "transaction",
+        "watch",
         "work_mem",
     )
 
@@ -48,12 +51,14 @@ class ExecutionContext(EvaluationContext):
         now: datetime.datetime,
         interrupt: Interrupt | None = None,
         session: Any = None,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__(parameters, settings, now)
         self.transaction = transaction
         self.catalog = catalog
         self.interrupt = interrupt if interrupt is not None else Interrupt()
         self.session = session
+        self.watch = watch
         self.work_mem: int = settings.get("work_mem", DEFAULT_WORK_MEM)
         self.ctes: dict[int, SharedRows] = {}
         self.subplans: dict[int, SubPlan] = {}
@@ -62,6 +67,10 @@ class ExecutionContext(EvaluationContext):
     def check_cancel(self) -> None:
         """Raise QueryCanceled if the statement was interrupted or timed out."""
         checkpoint(self.interrupt)
+
+    def reader_of(self, keys: list[bytes], to_change: bool = False) -> Any:
+        """Where to look these keys up."""
+        return self.transaction if self.watch is None else self.watch.keys(keys, to_change)
 
     def subplan(self, subquery: Subquery) -> SubPlan:
         """The running form of a sub-plan expression, built at its first use."""

@@ -15,8 +15,10 @@ from operator import itemgetter
 from typing import Any, Final
 
 from minidb.catalog.row_keys import index_keys_of, keys_of
+from minidb.exec.fast_conditions import parameter_context
 from minidb.exec.key_bounds import KeyParts
 from minidb.exec.long_keys import VARIABLE_LENGTH
+from minidb.exec.read_ranges import scan_range
 from minidb.exec.scan import stored_row_maker
 from minidb.expr.node import Constant, Expr, Parameter
 from minidb.plan.nodes import KeyLookup, KeyRange, Scan
@@ -339,6 +341,11 @@ def _range_query(
             return found
         start, stop = found
         pairs: list[tuple[bytes, bytes]] = []
+        watch = reader.watch
+        if watch is not None:
+            if limit is not None:
+                return NotImplemented  # the operators know how far they read
+            reader = watch.range(scan_range(plan, start, stop, parameter_context(tuple(parameters))))
         if start < stop:
             for batch in reader.batches(start, stop, reverse=reverse):
                 pairs = pairs + batch if pairs else batch

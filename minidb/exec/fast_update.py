@@ -186,7 +186,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
         key = key_of(parameters)
         if key is NotImplemented or transaction.read_only:
             return NotImplemented
-        data = transaction.get(key)
+        data = transaction.get(key, True)
         if data is None:
             return 0
         old = decode(data)
@@ -274,7 +274,7 @@ def compile_delete(plan: Delete, known: int | None) -> FastChange | None:
         key = key_of(parameters)
         if key is NotImplemented or transaction.read_only:
             return NotImplemented
-        data = transaction.get(key)
+        data = transaction.get(key, True)
         if data is None:
             return 0
         old = decode(data) if indexes or where is not None else ()

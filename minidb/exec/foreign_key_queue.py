@@ -161,13 +161,29 @@ class ForeignKeyQueue:
                 self.gone.setdefault(foreign_key, []).append((values, None))
 
     def check_missing(self) -> None:
-        """Look again for the parents that were not there: 23503 if they still are not."""
+        """Look again for the parents that were not there: 23503 if they still are not.
+
+        40001 if the transaction's snapshot shows one: another took it away since, and a retry sees so.
+        """
         while self.missing:
             foreign_key, rows = next(iter(self.missing.items()))
             del self.missing[foreign_key]
             for values in rows:
                 if not self._has_parent(foreign_key, values):
+                    self._refuse_if_gone(foreign_key, values)
                     raise foreign_key.missing_parent(values)
+
+    def _refuse_if_gone(self, foreign_key: ForeignKey, values: Values) -> None:
+        transaction = self.context.transaction
+        control = transaction.control
+        if control.snapshot_per_statement:
+            return
+        try:
+            key = foreign_key.parent_key(foreign_key.as_parent(values))
+        except DataError:
+            return
+        if transaction.snapshot.get(key) is not None:
+            control.before_write(transaction, key)
 
     def is_present(self, foreign_key: ForeignKey, values: Values) -> bool:
         """Whether a parent with these values exists, now and until this transaction ends."""
@@ -176,6 +192,7 @@ class ForeignKeyQueue:
             return True
         transaction = self.context.transaction
         transaction.lock(key, KEY_SHARE)
+        transaction.saw_existence(key)
         if transaction.get_latest(key) is None:
             return False
         if len(self._present) >= _REMEMBERED_PARENTS:

@@ -112,6 +112,7 @@ class ConflictWriter:
     def _check_visible(self, key: bytes) -> None:
         """Under REPEATABLE READ a conflict with a row that the snapshot does not show cannot be acted on."""
         transaction = self._writer.transaction
+        transaction.saw_existence(key)
         if not transaction.control.snapshot_per_statement:
             transaction.lock_row(key, NO_KEY_UPDATE)
 

@@ -32,7 +32,7 @@ class PointLookup:
         context = self._context
         assert shape.finder is not None
         keys = shape.finder.find(context)
-        datas = list(map(context.transaction.get, keys))
+        datas = list(map(context.reader_of(keys, shape.with_key).get, keys))
         if None in datas:
             keys = [key for key, data in zip(keys, datas, strict=True) if data is not None]
             datas = [data for data in datas if data is not None]
@@ -85,15 +85,16 @@ class BatchLookup:
     def _fetch(
         self, values: list[tuple[Value, ...]], context: ExecutionContext
     ) -> dict[tuple[Value, ...], Row]:
-        get = context.transaction.get
         shape = self._shape
         keys: list[Any] = list(map(self._key_of, values))
         if self._index:
             prefix = shape.row_prefix
+            get = context.reader_of(keys).get
             keys = [None if row_key is None else prefix + row_key for row_key in map(get, keys)]
+            get = context.reader_of([key for key in keys if key is not None], shape.with_key).get
             found = [None if key is None else get(key) for key in keys]
         else:
-            found = list(map(get, keys))
+            found = list(map(context.reader_of(keys, shape.with_key).get, keys))
         if None in found:
             values = [value for value, data in zip(values, found, strict=True) if data is not None]
             keys = [key for key, data in zip(keys, found, strict=True) if data is not None]

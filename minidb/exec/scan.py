@@ -19,6 +19,7 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts, RangeBounds, lookup_keys
 from minidb.exec.long_keys import LongKeys, Pairs, may_be_long
 from minidb.exec.operator import BATCH_ROWS, Operator
+from minidb.exec.read_ranges import scan_range
 from minidb.plan.nodes import KeyLookup, KeyRange, Scan
 from minidb.storage.key_codec import prefix_successor
 from minidb.value.sql_types import Row
@@ -65,7 +66,7 @@ class KeyFinder:
         if len(keys) > 1:
             keys = sorted(set(keys))
         if self._index:
-            get = context.transaction.get
+            get = context.reader_of(keys).get
             return [self._prefix + row_key for row_key in map(get, keys) if row_key is not None]
         return keys
 
@@ -116,11 +117,12 @@ def scan_shape(plan: Scan) -> ScanShape:
 class ScanOperator(Operator):
     """The rows of one table; see the module for the ways to them."""
 
-    __slots__ = ("_context", "_found", "_long_keys", "_shape")
+    __slots__ = ("_context", "_found", "_long_keys", "_reader", "_shape")
 
     def __init__(self, plan: Scan, context: ExecutionContext) -> None:
         self._shape = scan_shape(plan)
         self._context = context
+        self._reader: Any = context.transaction
         self._long_keys: LongKeys | None = None
         self._found: Iterator[Pairs] | None = None
 
@@ -142,7 +144,7 @@ class ScanOperator(Operator):
                 return [()] * len(pairs)
             if shape.fetches:
                 prefix = shape.row_prefix
-                pairs = self._rows_at([prefix + row_key for _, row_key in pairs])
+                pairs = _rows_at(self._reader, [prefix + row_key for _, row_key in pairs])
             datas = list(map(_value_of, pairs))
             if long_keys is not None or shape.with_key:
                 keys = list(map(_key_of, pairs))
@@ -169,28 +171,37 @@ class ScanOperator(Operator):
             bounds = shape.ranges.compute(context)
             if bounds is None:
                 return iter(())
-            batches = context.transaction.batches(bounds.start, bounds.stop, reverse=reverse)
+            batches = self._batches(bounds.start, bounds.stop)
             if shape.may_be_long:
                 self._long_keys = LongKeys(shape.ranges.parts, bounds, reverse)
                 return self._long_keys.whole_groups(batches)
             return batches
         if shape.finder is not None:
             return self._look_up(shape.finder.find(context))
-        batches = context.transaction.batches(shape.row_prefix, shape.row_stop, reverse=reverse)
-        return batches
+        return self._batches(shape.row_prefix, shape.row_stop)
 
-    def _rows_at(self, keys: list[bytes]) -> Pairs:
-        found = map(self._context.transaction.get, keys)
-        return [(key, data) for key, data in zip(keys, found, strict=True) if data is not None]
+    def _batches(self, start: bytes, stop: bytes | None) -> Iterator[Pairs]:
+        context, shape = self._context, self._shape
+        watch = context.watch
+        if watch is not None:
+            self._reader = watch.range(scan_range(shape.plan, start, stop, context))
+        found: Iterator[Pairs] = self._reader.batches(start, stop, reverse=shape.reverse)
+        return found
 
     def _look_up(self, keys: list[bytes]) -> Iterator[Pairs]:
         if self._shape.reverse:
             keys.reverse()
         for start in range(0, len(keys), BATCH_ROWS):
-            yield self._rows_at(keys[start : start + BATCH_ROWS])
+            some = keys[start : start + BATCH_ROWS]
+            yield _rows_at(self._context.reader_of(some, self._shape.with_key), some)
 
     def reset(self) -> None:
         self._found = None
 
     def close(self) -> None:
         self._found = iter(())
+
+
+def _rows_at(reader: Any, keys: list[bytes]) -> Pairs:
+    found = map(reader.get, keys)
+    return [(key, data) for key, data in zip(keys, found, strict=True) if data is not None]

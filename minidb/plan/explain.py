@@ -14,10 +14,10 @@ and named there by its number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from minidb.catalog.schema import IndexSchema, Table
-from minidb.expr.node import Expr
+from minidb.expr.node import Expr, transform
 from minidb.expr.render import render
 from minidb.plan.changes import Change, Insert
 from minidb.plan.estimate import Estimator
@@ -50,7 +50,7 @@ from minidb.plan.nodes import (
 )
 from minidb.plan.predicates import join as conjunction
 from minidb.plan.subqueries import Exists, QuantifiedComparison
-from minidb.plan.traverse import children, contains_subquery, expressions, subqueries
+from minidb.plan.traverse import children, contains_subquery, expressions, map_expressions, subqueries
 
 _MOST_VALUES = 8  # rows of VALUES that are printed
 
@@ -64,6 +64,14 @@ def explain(plan: Plan, *, costs: bool = True, verbose: bool = False) -> str:
     printer = Printer(plan, costs, verbose)
     printer.node(plan, 0)
     return "\n".join(printer.lines)
+
+
+def scan_conditions(scan: Scan, value_of: Callable[[Expr], Expr]) -> str | None:
+    """What a scan asks of its rows, key and all, with `value_of` applied to each node; None: nothing."""
+    given = map_expressions(scan, lambda expression: transform(expression, value_of))
+    assert isinstance(given, Scan)
+    texts = [text for _, text in Printer(given, False, False).scan_properties(given)]
+    return " AND ".join(texts) if texts else None
 
 
 class Printer:

@@ -390,6 +390,18 @@ def subqueries(expression: Expr) -> list[Subquery]:
     return found
 
 
+def scanned_tables(plan: Plan) -> tuple[int, ...]:
+    """The ids of the stored tables that the plan reads, those of its sub-plans included."""
+    found: dict[int, None] = {}
+    todo = [plan]
+    for each in todo:  # grows while it is walked
+        for node in walk_plan(each):
+            if isinstance(node, Scan):
+                found[node.table.id] = None
+            todo.extend([subquery.plan for part in expressions(node) for subquery in subqueries(part)])
+    return tuple(found)
+
+
 def free_columns(plan: Plan) -> dict[int, Column]:
     """The columns of enclosing queries that the plan refers to, by id, in order of appearance."""
     found: dict[int, Column] = {}

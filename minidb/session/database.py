@@ -11,27 +11,31 @@ which it tells by the version.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import weakref
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
-from minidb.catalog.describe import describe_target
+from minidb.catalog.describe import describe_range, describe_target
 from minidb.session.prepared import Prepared
 from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
 from minidb.txn.database import TransactionalStore
 from minidb.txn.isolation import IsolationLevel
-from minidb.txn.state import LockTarget
+from minidb.txn.read_set import ReadRange
+from minidb.txn.state import QueueTarget
 from minidb.txn.transaction import Transaction
 
 PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
 
 _open: dict[str, Database] = {}
+_every: weakref.WeakSet[Database] = weakref.WeakSet()  # private ones too
 _open_lock = threading.Lock()
 
 
@@ -39,6 +43,7 @@ class Database:
     """See the module. `prepared` maps a text (or a text and its parameters' types) to its statement."""
 
     def __init__(self, key: str | None, store: Store) -> None:
+        _every.add(self)
         self.key = key  # in the registry of open databases; None for a private one
         self.store = store
         self.transactions = TransactionalStore(store)
@@ -49,6 +54,7 @@ class Database:
         self.tally = Tally()
         self.transactions.definition_key = catalogs.definition_key
         self.transactions.describe_target = self._describe
+        self.transactions.describe_range = self._describe_range
         self.catalog: Catalog = self._load()
         self._previous: Catalog | None = None
 
@@ -59,8 +65,11 @@ class Database:
         finally:
             transaction.rollback()
 
-    def _describe(self, target: LockTarget) -> str:
+    def _describe(self, target: QueueTarget) -> str:
         return describe_target(self.catalog, target)
+
+    def _describe_range(self, read: ReadRange) -> str:
+        return describe_range(self.catalog, read)
 
     def publish_catalog(self, transaction: Transaction, commit_id: int) -> None:
         """Called under the commit mutex, before a DDL transaction's commit becomes visible."""
@@ -113,10 +122,20 @@ def _after_fork() -> None:
     """In a child: what the parent has open is the parent's. Opening it here finds it in use."""
     global _open_lock
     _open.clear()
+    _every.clear()
     _open_lock = threading.Lock()  # another thread of the parent may have held it
 
 
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def _close_all() -> None:
+    """The process ends, and somebody did not close: while threads can still be waited for."""
+    for database in list(_every):
+        database.transactions.close()
+
+
+atexit.register(_close_all)
 
 
 def open_database(path: str) -> Database:

@@ -14,7 +14,7 @@ from minidb.plan.definitions import CreateTable, Definition, Utility
 from minidb.plan.nodes import Lock, Plan, With
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
-from minidb.plan.traverse import walk_plan
+from minidb.plan.traverse import scanned_tables, walk_plan
 from minidb.session.prepared import Prepared, row_converter
 from minidb.session.system_views import SYSTEM_VIEWS
 from minidb.sql.bind import bind
@@ -50,6 +50,8 @@ def prepare(
         _tag(statement),
         locks_rows,
     )
+    if isinstance(statement, Plan):
+        prepared.tables_read = scanned_tables(statement)
     if all(name is None for name in parsed.parameters):
         _add_fast_forms(prepared)
     return prepared

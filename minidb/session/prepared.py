@@ -37,6 +37,7 @@ class Prepared:
         "locks_rows",
         "names",
         "statement",
+        "tables_read",
         "tag",
         "text",
     )
@@ -57,6 +58,7 @@ class Prepared:
         self.statement = statement
         self.catalog = catalog
         self.convert_parameters = [input_converter(type_) for type_ in parameter_types]
+        self.tables_read: tuple[int, ...] = ()  # ids
         self.names = names  # of the parameters, None for positional ones
         self.columns = columns
         self.convert = convert

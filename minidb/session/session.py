@@ -18,7 +18,7 @@ from time import monotonic, time
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
-from minidb.errors import DatabaseError, Error, InFailedTransaction, ProgrammingError
+from minidb.errors import DatabaseError, Error, InFailedTransaction, IntegrityError, ProgrammingError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
@@ -61,9 +61,11 @@ class Session(SessionState):
             catalog = self.database.catalog
             if prepared.catalog is not catalog or catalog.version > reader.commit_id or self.closed:
                 return None
+            if self.serializable_alone and not self.database.transactions.is_safe(reader):
+                return None
             rows = fast(reader, parameters)
         else:
-            if self.failed:
+            if self.failed or (transaction.deferrable and not transaction.used):
                 return None
             transaction.new_statement()
             if transaction.catalog_changed or prepared.catalog is not self.database.catalog:
@@ -71,7 +73,14 @@ class Session(SessionState):
             if prepared.catalog.version > transaction.snapshot.commit_id:
                 return None
             try:
-                rows = fast(transaction, parameters)
+                if transaction.reads is None:
+                    rows = fast(transaction, parameters)
+                else:
+                    transaction.lock_tables_read(prepared.tables_read)
+                    rows = fast(transaction, parameters)
+                    transaction.check()
+            except StatementRestart:
+                return None
             except BaseException:
                 self._fail(transaction, None)
                 raise
@@ -95,7 +104,12 @@ class Session(SessionState):
         assert fast is not None
         start = transaction.base_position + transaction.statement_start  # where the statement began
         try:
-            count = fast(transaction, parameters)
+            if transaction.reads is None:
+                count = fast(transaction, parameters)
+            else:
+                transaction.lock_tables_read(prepared.tables_read)
+                count = fast(transaction, parameters)
+                transaction.check()
         except StatementRestart:
             self.database.tally.restarts += 1
             transaction.rollback_to(start)
@@ -247,7 +261,7 @@ class Session(SessionState):
     # --- preparing --------------------------------------------------------------------------------
 
     def _prepare(self, text: str, parameters: Parameters) -> Prepared:
-        catalog = self._current_catalog()
+        catalog = self._current_catalog(text)
         signature = signature_of(parameters)
         found = self._cached((text, signature), catalog)
         if found is None:
@@ -269,7 +283,7 @@ class Session(SessionState):
             raise InFailedTransaction(IN_FAILED_TRANSACTION)
         values = bind_values(tuple(parsed.parameters), parameters)
         types = signature_of(values)
-        return prepare(parsed, self._current_catalog(), types, self.settings)
+        return prepare(parsed, self._current_catalog(parsed.text), types, self.settings)
 
     def _prepared_shape(self, text: str, values: list[Any]) -> Prepared | None:
         """A shape's statement; None if it cannot be prepared as one (the text itself will say why)."""
@@ -324,12 +338,17 @@ class Session(SessionState):
         if isinstance(statement, Plan) and not prepared.locks_rows:
             store = self.database.store
             reader = store.durable if self.settings["synchronous_commit"] else store.latest
-            if prepared.catalog is self.database.catalog and prepared.catalog.version <= reader.commit_id:
+            if (
+                prepared.catalog is self.database.catalog
+                and prepared.catalog.version <= reader.commit_id
+                and not (self.serializable_alone and not self.database.transactions.is_safe(reader))
+            ):
                 context = self._context(reader, prepared.catalog, values)
                 result = self._stream(prepared, statement, context)
                 result.begin(None)
                 return result
-        self.begin()
+        query = isinstance(statement, Plan) and not prepared.locks_rows
+        self.begin(read_only=True if query else None)
         transaction = self.transaction
         assert transaction is not None
         try:
@@ -353,7 +372,9 @@ class Session(SessionState):
                 prepared = self._prepare_again(again, parameters)
             start = transaction.savepoint()
             try:
-                return self._run_statement(prepared, transaction, values, catalog)
+                if transaction.reads is None:
+                    return self._run_statement(prepared, transaction, values, catalog)
+                return self._run_serializable(prepared, transaction, values, catalog)
             except StatementRestart:
                 self.database.tally.restarts += 1
                 transaction.rollback_to(start)
@@ -365,6 +386,19 @@ class Session(SessionState):
         if isinstance(again, str):
             return self._prepare(again, parameters)
         return self._prepare_parsed(again, parameters)
+
+    def _run_serializable(
+        self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
+    ) -> Result:
+        """A statement that may find out that the transaction can no longer commit."""
+        transaction.lock_tables_read(prepared.tables_read)
+        try:
+            result = self._run_statement(prepared, transaction, values, catalog)
+        except IntegrityError:
+            transaction.check()  # whether it had looked before and found nothing: then retrying may help
+            raise
+        transaction.check()
+        return result
 
     def _run_statement(
         self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
@@ -390,9 +424,13 @@ class Session(SessionState):
             return result
         # What the stream reads is fixed now, whatever later statements write before it is fetched.
         context = self._context(transaction.reader(), catalog, values)
+        context.watch = transaction.watch_query()
         result = self._stream(prepared, statement, context)
+        if transaction.control.reads_latest:
+            result.materialise()  # all locks are taken before a row is handed out
+            return result
         result.begin(partial(self._fail, transaction, None))
-        if transaction.changed() and result.streaming:
+        if (transaction.changed() or context.watch is not None) and result.streaming:
             self._open_results = [open_ for open_ in self._open_results if open_.streaming]
             self._open_results.append(result)
         return result
@@ -411,6 +449,7 @@ class Session(SessionState):
             now,
             self.interruption,
             self,
+            reader.watch,
         )
 
     @contextmanager

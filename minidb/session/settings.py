@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidb.errors import InternalError, NotSupportedError, ProgrammingError
+from minidb.txn.isolation import PREDICATE, RANGE_LOCKINGS, SSI, STRATEGIES
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$")
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -56,8 +57,6 @@ def parse_isolation(name: str, text: str) -> str:
     level = " ".join(text.lower().split())
     if level not in ("read uncommitted", "read committed", "repeatable read", "serializable"):
         raise _bad_value(name, text)
-    if level == "serializable":
-        raise NotSupportedError("isolation level SERIALIZABLE is not supported yet")
     return level
 
 
@@ -70,6 +69,25 @@ def parse_time_zone(name: str, text: str) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise _bad_value(name, text) from None
     return text
+
+
+def parse_choice(*choices: str) -> Callable[[str, str], str]:
+    """One of these words, in any case."""
+
+    def parse(name: str, text: str) -> str:
+        value = text.strip().lower()
+        if value not in choices:
+            raise _bad_value(name, text, f"Available values: {', '.join(choices)}.")
+        return value
+
+    return parse
+
+
+def parse_strategy(name: str, text: str) -> str:
+    """How SERIALIZABLE is reached."""
+    if text.strip().lower() == "serial":
+        raise NotSupportedError("serializable_strategy 'serial' is not supported")
+    return parse_choice(*STRATEGIES)(name, text)
 
 
 def _text(name: str, text: str) -> str:
@@ -118,6 +136,9 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "default_transaction_isolation": Setting("read committed", parse_isolation),
     "default_transaction_read_only": Setting(False, parse_boolean, _format_boolean),
+    "default_transaction_deferrable": Setting(False, parse_boolean, _format_boolean),
+    "serializable_strategy": Setting(SSI, parse_strategy),
+    "range_locking": Setting(PREDICATE, parse_choice(*RANGE_LOCKINGS)),
     "lock_timeout": Setting(0, parse_duration, _format_duration),
     "statement_timeout": Setting(0, parse_duration, _format_duration),
     "synchronous_commit": Setting(True, parse_boolean, _format_boolean),
@@ -137,6 +158,9 @@ SETTINGS: dict[str, Setting] = {
 DESCRIPTIONS: dict[str, str] = {
     "default_transaction_isolation": "Isolation level of each new transaction.",
     "default_transaction_read_only": "Whether new transactions may not write.",
+    "default_transaction_deferrable": "Whether new SERIALIZABLE READ ONLY transactions are DEFERRABLE.",
+    "serializable_strategy": "How SERIALIZABLE is reached: ssi or 2pl.",
+    "range_locking": "What 2pl locks of a range: predicate or next-key.",
     "lock_timeout": "Longest wait for a lock; 0 waits as long as it takes.",
     "statement_timeout": "Longest run of a statement; 0 for no limit.",
     "synchronous_commit": "Whether COMMIT returns only when the commit is on disk.",

@@ -6,6 +6,7 @@ savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by R
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
-from minidb.errors import Error, InFailedTransaction, InternalError, NotSupportedError
+from minidb.errors import Error, InFailedTransaction, InternalError
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session.database import Database
@@ -29,6 +30,11 @@ from minidb.txn.transaction import Transaction
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
+# Statements that may come before SET TRANSACTION: they are no queries.
+_NO_SNAPSHOT = re.compile(
+    r"\s*(?:set|show|reset|savepoint|release|begin|start|commit|end|rollback|abort)\b", re.IGNORECASE
+).match
+
 
 class SessionState:
     """See the module. `Session` adds the running of statements."""
@@ -37,6 +43,7 @@ class SessionState:
         self.database = database
         self.autocommit = autocommit
         self.settings: dict[str, Any] = settings_.defaults()
+        self.serializable_alone = False  # whether a lone SELECT must be a SERIALIZABLE transaction
         self.transaction: Transaction | None = None
         self.failed = False  # the open transaction accepts only its end
         self.closed = False
@@ -97,7 +104,9 @@ class SessionState:
         """How many savepoints are open."""
         return len(self._savepoints)
 
-    def begin(self, level: str | None = None, read_only: bool | None = None) -> None:
+    def begin(
+        self, level: str | None = None, read_only: bool | None = None, deferrable: bool | None = None
+    ) -> None:
         """Open a transaction with these characteristics, or the session's defaults."""
         if self.transaction is not None:
             raise InternalError("there is already a transaction in progress", sqlstate="25001")
@@ -106,6 +115,11 @@ class SessionState:
             IsolationLevel.named(level or settings["default_transaction_isolation"]),
             read_only=settings["default_transaction_read_only"] if read_only is None else read_only,
             interrupt=self.interruption,
+            strategy=settings["serializable_strategy"],
+            range_locking=settings["range_locking"],
+        )
+        transaction.deferrable = (
+            settings["default_transaction_deferrable"] if deferrable is None else deferrable
         )
         transaction.lock_timeout_ms = settings["lock_timeout"]
         transaction.synchronous_commit = settings["synchronous_commit"]
@@ -125,8 +139,9 @@ class SessionState:
             transaction.on_commit_failed = self.database.revoke_catalog
         tally = self.database.tally
         try:
-            if transaction.huge is not None:
-                # Its own writes lie in a file that ends with it: what still reads them is computed now.
+            if transaction.huge is not None or transaction.reads is not None:
+                # What is still to be fetched is computed now: its own writes may lie in a file that ends with
+                # it, and what it reads is part of what SERIALIZABLE certifies.
                 for result in self._open_results:
                     result.materialise()
             transaction.commit()
@@ -167,7 +182,7 @@ class SessionState:
         if self._private:
             self._private.clear()
         if settings is not None:
-            self.settings = settings
+            self._use_settings(settings)
             self._settings_before = self._settings_after = None
 
     def _fail(self, transaction: Transaction, start: Any) -> None:
@@ -222,29 +237,56 @@ class SessionState:
 
     def set_transaction(self, level: str | None, read_only: bool | None, deferrable: bool | None) -> None:
         """SET TRANSACTION: before the first query, except that read-only may be switched on at any time."""
-        if deferrable:
-            raise NotSupportedError("DEFERRABLE transactions are not supported")
         transaction = self.transaction
         if transaction is None:
             if self.autocommit:
                 return  # PostgreSQL: a warning, and no effect outside of a transaction block
-            self.begin(level, read_only)
+            self.begin(level, read_only, deferrable)
             return
+        if deferrable is not None and deferrable != transaction.deferrable:
+            if transaction.used:
+                raise InternalError(
+                    "SET TRANSACTION [NOT] DEFERRABLE must be called before any query", sqlstate="25001"
+                )
+            transaction.deferrable = deferrable
         if level is not None and level != transaction.level.value:
             if transaction.used:
                 raise InternalError(
                     "SET TRANSACTION ISOLATION LEVEL must be called before any query", sqlstate="25001"
                 )
-            wanted = transaction.read_only if read_only is None else read_only
-            transaction.rollback()
-            self.transaction = None
-            self.begin(level, wanted)
+            self._begin_again(transaction, level, read_only)
         elif read_only is not None and read_only != transaction.read_only:
             if not read_only and transaction.used:
                 raise InternalError(
                     "transaction read-write mode must be set before any query", sqlstate="25001"
                 )
-            transaction.read_only = read_only
+            if transaction.used or transaction.reads is None:
+                transaction.read_only = read_only
+            else:
+                self._begin_again(transaction, transaction.level.value, read_only)
+
+    def _begin_again(self, transaction: Transaction, level: str, read_only: bool | None) -> None:
+        """Nothing has happened in the transaction yet: begin it anew with other characteristics."""
+        wanted = transaction.read_only if read_only is None else read_only
+        transaction.rollback()
+        self.transaction = None
+        self.begin(level, wanted, transaction.deferrable)
+
+    def set_serializable(self, name: str, text: str | None, local: bool) -> None:
+        """SET [LOCAL] of how SERIALIZABLE works: in such a transaction only before its first query."""
+        transaction = self.transaction
+        if transaction is None:
+            self.set(name, text, local)
+            return
+        _, value = settings_.parse(name, text)
+        if value == self.settings[name]:
+            self.set(name, text, local)
+            return
+        if transaction.used and transaction.level is IsolationLevel.SERIALIZABLE:
+            raise InternalError(f"SET {name} must be called before any query", sqlstate="25001")
+        self.set(name, text, local)
+        if not transaction.used:
+            self._begin_again(transaction, transaction.level.value, None)
 
     # --- savepoints -------------------------------------------------------------------------------
 
@@ -293,12 +335,12 @@ class SessionState:
 
     # --- the catalog ------------------------------------------------------------------------------
 
-    def _current_catalog(self) -> Catalog:
-        """What names mean to the next statement; takes its snapshot."""
+    def _current_catalog(self, text: str = "") -> Catalog:
+        """What names mean to the next statement; takes its snapshot, if it is one that needs it."""
         transaction = self.transaction
         if transaction is None:
             return self.database.catalog
-        if not self.failed:
+        if not self.failed and (transaction.used or not _NO_SNAPSHOT(text)):
             transaction.new_statement()
             if not transaction.catalog_changed:
                 self.catalog = self._catalog_of(transaction)
@@ -358,15 +400,19 @@ class SessionState:
         transaction = self.transaction
         if transaction is None:
             if not local:  # PostgreSQL: SET LOCAL outside of a transaction has no effect
-                self.settings = {**self.settings, **changed}
+                self._use_settings({**self.settings, **changed})
             return
         if self._settings_before is None:
             self._settings_before = self._settings_after = self.settings
-        self.settings = {**self.settings, **changed}
+        self._use_settings({**self.settings, **changed})
         if not local and self._settings_after is not None:
             self._settings_after = {**self._settings_after, **changed}
         transaction.lock_timeout_ms = self.settings["lock_timeout"]
         transaction.synchronous_commit = self.settings["synchronous_commit"]
+
+    def _use_settings(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
 
     def interrupt(self) -> None:
         """Stop the running statement, from any thread."""

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from time import time
 from typing import Final
 
-from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import locate
+from minidb.catalog.schema import CatalogObject
 from minidb.errors import ProgrammingError
 from minidb.plan.system_view import SystemView
 from minidb.session import settings as settings_
 from minidb.session.state import SessionState
 from minidb.txn.environment import describe_plainly
 from minidb.txn.lock_report import lock_entries
+from minidb.txn.read_set import ReadRange
+from minidb.txn.state import LockTarget, RangeWrite
 from minidb.txn.transaction import ACTIVE
 from minidb.value.interval import Interval
 from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, INTERVAL, TEXT, TIMESTAMPTZ, Row
@@ -70,15 +72,34 @@ def _transactions(session: SessionState) -> Iterator[Row]:
 # --- locks ----------------------------------------------------------------------------------------
 
 
+def _place(session: SessionState, target: LockTarget) -> tuple[CatalogObject | None, str | None]:
+    """The table of a locked object, if it is known, and the part of it: a row, a key, a range; None: all."""
+    catalog, transactions = session.database.catalog, session.database.transactions
+    if isinstance(target, ReadRange):
+        return locate(catalog, target.prefix)[0], transactions.describe(target)
+    if isinstance(target, RangeWrite):
+        if not target.keys:
+            return None, None  # it waits for transactions, whatever they do
+        return locate(catalog, target.keys[0])[0], transactions.describe(target)
+    object_, part = locate(catalog, target)
+    return object_, describe_plainly(target) if object_ is None else part
+
+
+def _kind(target: LockTarget) -> str:
+    """PostgreSQL's name for such an object."""
+    if isinstance(target, int):
+        return "relation"
+    return "tuple" if isinstance(target, bytes) else "object"
+
+
 def _locks(session: SessionState) -> Iterator[Row]:
-    catalog: Catalog = session.database.catalog
     for lock in lock_entries(session.database.transactions.locks):
-        object_, part = locate(catalog, lock.target)
+        object_, part = _place(session, lock.target)
         yield (
             lock.holder,
             lock.mode_name,
             None if object_ is None else object_.name,
-            describe_plainly(lock.target) if object_ is None else part,
+            part,
             lock.granted,
             listed(lock.waits_for),
             moment(lock.since),
@@ -92,18 +113,19 @@ _LOCK_MODES: Final = {
     "FOR NO KEY UPDATE": "ExclusiveLock",
     "FOR UPDATE": "AccessExclusiveLock",
     "a row": "ExclusiveLock",
+    "writing": "ExclusiveLock",
+    "a safe snapshot": "ShareLock",
 }
 
 
 def _postgresql_locks(session: SessionState) -> Iterator[Row]:
-    catalog: Catalog = session.database.catalog
     owners = {each.transaction.id: each for each in sessions(session) if each.transaction is not None}
     for lock in lock_entries(session.database.transactions.locks):
-        object_, _ = locate(catalog, lock.target)
+        object_, _ = _place(session, lock.target)
         owner = owners.get(lock.holder)
         name = lock.mode_name
         yield (
-            "relation" if isinstance(lock.target, int) else "tuple",
+            _kind(lock.target),
             None,  # database: there is one
             lock.target if isinstance(lock.target, int) else None if object_ is None else object_.id,
             None,
@@ -116,8 +138,13 @@ def _postgresql_locks(session: SessionState) -> Iterator[Row]:
         )
 
 
-def _conflicts(session: SessionState) -> Iterable[Row]:
-    return session.database.transactions.conflicts.entries()
+def _conflicts(session: SessionState) -> Iterator[Row]:
+    transactions = session.database.transactions
+    for node, successor, edge in transactions.certification.graph.entries():
+        if successor is None or edge is None:
+            yield (node.id, node.commit_id, None, None, None)
+        else:
+            yield (node.id, node.commit_id, successor.id, edge.kind, transactions.describe(edge.key))
 
 
 # --- sessions -------------------------------------------------------------------------------------
@@ -140,7 +167,7 @@ def _activity(session: SessionState) -> Iterator[Row]:
             moment(each.statement_began) if timed else None,
             moment(each.statement_began if each.running else each.statement_ended) if timed else None,
             None if waiting is None else "Lock",
-            None if waiting is None else "relation" if isinstance(waiting.target, int) else "tuple",
+            None if waiting is None else _kind(waiting.target),
             _POSTGRESQL_STATES.get(each.state, each.state),
             None if transaction is None else transaction.id,
             each.statement_text,

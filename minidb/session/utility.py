@@ -42,9 +42,7 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
     """Carry out a utility statement."""
     match statement:
         case Begin(level, read_only, deferrable):
-            if deferrable:
-                raise NotSupportedError("DEFERRABLE transactions are not supported")
-            session.begin(level, read_only)
+            session.begin(level, read_only, deferrable)
             return Result("BEGIN")
         case Commit(chain):
             return _end(session, chain, commit=True)
@@ -63,12 +61,12 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
             session.set_transaction(statement.level, statement.read_only, statement.deferrable)
             return Result("SET")
         case SetSessionCharacteristics(level, read_only, deferrable):
-            if deferrable:
-                raise NotSupportedError("DEFERRABLE transactions are not supported")
             if level is not None:
                 session.set("default_transaction_isolation", level)
             if read_only is not None:
                 session.set("default_transaction_read_only", "on" if read_only else "off")
+            if deferrable is not None:
+                session.set("default_transaction_deferrable", "on" if deferrable else "off")
             return Result("SET")
         case SetSetting(name, value, local):
             return _set(session, name, value, local)
@@ -106,7 +104,9 @@ def _end(session: SessionState, chain: bool, commit: bool) -> Result:
         what = "COMMIT" if commit else "ROLLBACK"
         raise InternalError(f"{what} AND CHAIN can only be used in transaction blocks", sqlstate="25P01")
     # Asked now: a transaction that has ended writes no more, and says so.
-    again = None if transaction is None else (transaction.level.value, transaction.read_only)
+    again = None
+    if transaction is not None:
+        again = (transaction.level.value, transaction.read_only, transaction.deferrable)
     committed = commit
     if commit:
         committed = session.commit()
@@ -125,6 +125,11 @@ def _set(session: SessionState, name: str, value: str | None, local: bool) -> Re
     elif name == "transaction_read_only":
         read_only = settings_.parse_boolean(name, value) if value is not None else None
         session.set_transaction(None, read_only, None)
+    elif name == "transaction_deferrable":
+        deferrable = settings_.parse_boolean(name, value) if value is not None else None
+        session.set_transaction(None, None, deferrable)
+    elif name in ("serializable_strategy", "range_locking"):
+        session.set_serializable(name, value, local)
     else:
         session.set(name, value, local)
     return Result("RESET" if value is None else "SET")
@@ -141,10 +146,11 @@ def _show(session: SessionState, name: str) -> Result:
         default = str(session.settings["default_transaction_isolation"])
         level = transaction.level.value if transaction is not None else default
         return Result("SHOW", (("transaction_isolation", TEXT),), [(level,)])
-    if name == "transaction_read_only":
-        default_read_only = bool(session.settings["default_transaction_read_only"])
-        read_only = transaction.read_only if transaction is not None else default_read_only
-        return Result("SHOW", ((name, TEXT),), [("on" if read_only else "off",)])
+    if name in ("transaction_read_only", "transaction_deferrable"):
+        on = bool(session.settings[f"default_{name}"])
+        if transaction is not None:
+            on = transaction.read_only if name == "transaction_read_only" else transaction.deferrable
+        return Result("SHOW", ((name, TEXT),), [("on" if on else "off",)])
     key, setting = settings_.find(name)
     shown_name = {"timezone": "TimeZone", "datestyle": "DateStyle", "intervalstyle": "IntervalStyle"}.get(
         key, key
@@ -164,8 +170,8 @@ def _explain(session: SessionState, statement: Explain, values: list[Any]) -> Re
         settings = session.settings
         transaction = session.transaction
         level = settings["default_transaction_isolation"] if transaction is None else transaction.level.value
-        strategy = settings.get("serializable_strategy", "ssi")
-        lines.extend(explain_locks(plan, level, strategy, settings.get("range_locking", "predicate")))
+        strategy = settings["serializable_strategy"]
+        lines.extend(explain_locks(plan, level, strategy, settings["range_locking"]))
     if statement.analyze:
         start = perf_counter()
         count = session.run_plan(resolve(plan), values)

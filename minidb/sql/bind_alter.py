@@ -40,6 +40,7 @@ from minidb.sql.define_syntax import (
     SetIdentity,
     SetNotNull,
     SetType,
+    ValidateConstraint,
 )
 from minidb.sql.object_names import constraint_names
 from minidb.sql.rename_columns import rename_column_in_texts
@@ -70,6 +71,8 @@ def alter_table(catalog: Catalog, syntax: AlterTableSyntax) -> Definition:
                 alteration.rename_column(action)
             case AddConstraint():
                 alteration.add_constraint(action)
+            case ValidateConstraint():
+                alteration.validate_constraint(action)
             case DropConstraint():
                 alteration.drop_constraint(action)
             case RenameConstraint():
@@ -257,8 +260,30 @@ class Alteration:
     # -- constraints ----------------------------------------------------------------------------------
 
     def add_constraint(self, action: AddConstraint) -> None:
-        """ADD CONSTRAINT: rows there are must satisfy it."""
+        """ADD CONSTRAINT: rows there are must satisfy it, unless it is NOT VALID."""
+        before = len(self._checks)
         self._constrain(partial(self.draft.add_constraint, action.constraint))
+        if not action.validate:
+            del self._checks[before:]
+
+    def validate_constraint(self, action: ValidateConstraint) -> None:
+        """VALIDATE CONSTRAINT: look whether rows that were there before it satisfy it."""
+        table, name = self.table, action.name
+        if name not in constraint_names(table):
+            raise ProgrammingError(
+                f'constraint "{name}" of relation "{table.name}" does not exist', sqlstate="42704"
+            )
+        check = next((each for each in table.checks if each.name == name), None)
+        foreign_key = next((each for each in table.foreign_keys if each.name == name), None)
+        if check is not None:
+            self._checks.append(CheckRows(name, bind_check(self.catalog, table, check.expression)))
+        elif foreign_key is not None:
+            self._checks.append(CheckForeignKey(foreign_key))
+        else:
+            raise ProgrammingError(
+                f'constraint "{name}" of relation "{table.name}" is not a foreign key or check constraint',
+                sqlstate="42809",
+            )
 
     def _constrain(self, add: Callable[[], None]) -> None:
         before = self.table

@@ -22,6 +22,7 @@ from minidb.sql.bind_aggregate import Groups, sort_key
 from minidb.sql.bind_expression import bind_condition, bind_expression, bind_in_clause
 from minidb.sql.bind_from import bind_from
 from minidb.sql.bind_order import limited, position_in_list
+from minidb.sql.bind_series import lift_series, with_series
 from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.modifiers import Modifiers
 from minidb.sql.names import identifier, position_of, refuse
@@ -75,7 +76,12 @@ def bind_select(
     orderings = [_ordering(binder, item, scope, outputs) for item in modifiers.order]
     on = _distinct_on(binder, tree.args.get("distinct"), scope, outputs)
     scope.level.aggregates_allowed = False
-    if grouping is not None or condition is not None or scope.level.calls:
+    grouped = grouping is not None or condition is not None or bool(scope.level.calls)
+    if scope.level.series:
+        if grouped:
+            raise refuse("a set-returning function in the select list of a grouped query is", tree)
+        plan = with_series(plan, scope.level.series)
+    if grouped:
         if locked is not None:
             raise ProgrammingError(
                 "FOR UPDATE is not allowed with GROUP BY clause or aggregate functions", sqlstate="0A000"
@@ -105,7 +111,7 @@ def _select_list(
             outputs.extend(relation_columns(scope, tree))
         else:
             value = tree.this if isinstance(tree, exp.Alias) else tree
-            expression = bind_expression(binder, value, scope)
+            expression = bind_expression(binder, lift_series(binder, value, scope), scope)
             if expression.type.kind is Kind.UNKNOWN and not keep_unknown:
                 expression = cast(expression, TEXT, "implicit")
             outputs.append(Output(output_name(tree), expression, value))

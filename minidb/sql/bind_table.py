@@ -280,7 +280,7 @@ def _bind_function(context: FromContext, tree: exp.Expression, left: Scope) -> I
         arguments = [
             bind_in_clause(binder, argument, scope, "functions in FROM") for argument in called.expressions
         ]
-        typed, result = _series(arguments, called)
+        typed, result = series(arguments, called)
         column = binder.new_column(relation_name, result, relation_name)
         plan: Plan = FunctionScan(name, tuple(typed), (column,))
     elif name in SET_RETURNING:
@@ -295,7 +295,7 @@ def _bind_function(context: FromContext, tree: exp.Expression, left: Scope) -> I
     return Item(plan, result_scope, needed(scope.level.free, left))
 
 
-def _series(arguments: list[Expr], tree: exp.Expression) -> tuple[list[Expr], SqlType]:
+def series(arguments: list[Expr], tree: exp.Expression) -> tuple[list[Expr], SqlType]:
     """generate_series over integer, bigint, numeric or timestamps: the arguments converted, and the type."""
     if len(arguments) not in (2, 3):
         raise _no_such_series(arguments, tree)

@@ -265,9 +265,17 @@ class RenameColumn:
 
 @dataclass(frozen=True, slots=True)
 class AddConstraint:
-    """ADD [CONSTRAINT]."""
+    """ADD [CONSTRAINT]; `validate`: not NOT VALID, so rows there must satisfy it."""
 
     constraint: Constraint
+    validate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateConstraint:
+    """VALIDATE CONSTRAINT."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +339,7 @@ Action = (
     | DropColumn
     | RenameColumn
     | AddConstraint
+    | ValidateConstraint
     | DropConstraint
     | RenameConstraint
     | SetDefault

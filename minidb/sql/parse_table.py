@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minidb.errors import SyntaxError_
+from minidb.errors import NotSupportedError, SyntaxError_
 from minidb.sql.define_syntax import (
     Action,
     AddColumn,
@@ -31,6 +31,7 @@ from minidb.sql.define_syntax import (
     SetIdentity,
     SetNotNull,
     SetType,
+    ValidateConstraint,
 )
 from minidb.sql.definition_reader import CONSTRAINT_WORDS, DefinitionReader
 from minidb.sql.utility import TableName
@@ -102,7 +103,10 @@ def _table_options(reader: DefinitionReader) -> None:
 def _element(reader: DefinitionReader) -> ColumnSyntax | Constraint | Like:
     word = reader.word()
     if word in _TABLE_CONSTRAINTS:
-        return table_constraint(reader)
+        constraint = table_constraint(reader)
+        if reader.word() == "NOT":
+            raise reader.refuse("NOT VALID in CREATE TABLE is")
+        return constraint
     if word == "LIKE":
         return _like(reader)
     return column(reader)
@@ -279,7 +283,7 @@ def _action(reader: DefinitionReader) -> str:
 
 
 def _validity(reader: DefinitionReader) -> None:
-    """[NOT DEFERRABLE] [INITIALLY IMMEDIATE] say what holds anyway; anything else cannot be had."""
+    """[NOT DEFERRABLE] [INITIALLY IMMEDIATE] say what holds anyway; NOT VALID is for ALTER TABLE."""
     while True:
         if reader.word() == "DEFERRABLE" or (reader.word() == "INITIALLY" and not _immediate(reader)):
             raise reader.refuse("deferrable constraints are")
@@ -287,10 +291,6 @@ def _validity(reader: DefinitionReader) -> None:
             continue
         if reader.accept("INITIALLY", "IMMEDIATE"):
             continue
-        start = reader.reader.index
-        if reader.accept("NOT", "VALID"):
-            reader.reader.index = start
-            raise reader.refuse("NOT VALID is")
         return
 
 
@@ -320,10 +320,21 @@ def alter_table(reader: DefinitionReader) -> DefinitionSyntax:
     return AlterTableSyntax(table, if_exists, tuple(actions))
 
 
+def _add_constraint(reader: DefinitionReader) -> AddConstraint:
+    constraint = table_constraint(reader)
+    position = reader.position()
+    if not reader.accept("NOT", "VALID"):
+        return AddConstraint(constraint)
+    if isinstance(constraint, Key):
+        kind = "PRIMARY KEY" if constraint.primary else "UNIQUE"
+        raise NotSupportedError(f"{kind} constraints cannot be marked NOT VALID", position=position)
+    return AddConstraint(constraint, validate=False)
+
+
 def _alteration(reader: DefinitionReader) -> Action:
     if reader.accept("ADD"):
         if reader.word() in _TABLE_CONSTRAINTS:
-            return AddConstraint(table_constraint(reader))
+            return _add_constraint(reader)
         reader.accept("COLUMN")
         if_not_exists = reader.if_not_exists()
         return AddColumn(column(reader), if_not_exists)
@@ -345,6 +356,8 @@ def _alteration(reader: DefinitionReader) -> Action:
         name = reader.name()
         reader.expect("TO")
         return RenameColumn(name, reader.name(), position)
+    if reader.accept("VALIDATE", "CONSTRAINT"):
+        return ValidateConstraint(reader.name())
     if reader.accept("ALTER"):
         reader.accept("COLUMN")
         return _alter_column(reader)
@@ -369,7 +382,6 @@ _REFUSED = frozenset(
         "REPLICA",
         "RESET",
         "SET",
-        "VALIDATE",
     ]
 )
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from minidb.catalog.schema import Table
 from minidb.errors import ProgrammingError
 from minidb.expr.node import Column, Expr, walk
-from minidb.plan.nodes import AggregateCall
+from minidb.plan.nodes import AggregateCall, FunctionScan
 from minidb.sql.names import refuse
 
 _SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
@@ -59,6 +59,7 @@ class Level:
     in_aggregate: bool = False
     calls: list[AggregateCall] = field(default_factory=list)
     owned: set[int] = field(default_factory=set)  # columns found, or computed, at this level
+    series: list[FunctionScan] = field(default_factory=list)  # set-returning functions of its select list
 
 
 class Scope:

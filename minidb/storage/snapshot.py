@@ -14,7 +14,7 @@ that raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import lmdb
 
@@ -99,6 +99,7 @@ class Snapshot:
     """The database as of one commit: cheap, immutable, shared between threads, ended by dropping it."""
 
     __slots__ = ("commit_id", "view")
+    watch: ClassVar[None] = None  # nobody remembers what is read from it
 
     def __init__(self, commit_id: int, view: View) -> None:
         self.commit_id = commit_id

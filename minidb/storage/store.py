@@ -437,6 +437,8 @@ class Store:
 
     def close(self) -> None:
         """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
+        if self._refuse is _refuse_closed:
+            return
         undisturbed(self._close, to_the_end=True)
 
     def _close(self) -> None:

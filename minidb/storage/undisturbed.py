@@ -6,6 +6,7 @@ own, and it is the waiting for it that is interrupted.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,8 +19,8 @@ def undisturbed(work: Callable[[], _T], *, to_the_end: bool = False) -> _T:
 
     An interrupt ends the waiting, and the work goes on; `to_the_end`: only after the work is done.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
+    if threading.current_thread() is not threading.main_thread() or sys.is_finalizing():
+        return work()  # no thread begins any more while the interpreter ends
     results: list[_T] = []
     errors: list[BaseException] = []
 

@@ -1,6 +1,7 @@
 """An isolation level as the moments at which it may wait or abort.
 
-    before_read(key)      before_scan(range)      before_write(key)      before_commit()      after_end()
+    after_snapshot()   before_read(keys)   before_scan(range)   before_write(key)   before_table(id)
+    after_statement()  before_commit(id)   commit_failed()      after_end()
 
 `Transaction` calls a moment only if the level's flag asks for it, so a level that needs nothing there pays
 nothing. A control has no state of its own: one instance per database serves all transactions of its level;
@@ -10,6 +11,8 @@ what a level must remember of a transaction belongs into the transaction.
 |---|---|---|
 | READ COMMITTED | per statement | the statement restarts on a new snapshot, keeping its locks |
 | REPEATABLE READ | per transaction | 40001, first updater wins |
+| SERIALIZABLE, ssi | per transaction | 40001, first updater wins |
+| SERIALIZABLE, 2pl | the newest commit, under locks | cannot happen: the read locked it |
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from minidb.storage.store import Store
+from minidb.txn.read_set import ReadRange
 from minidb.txn.state import LockTarget, TransactionState
 
 
@@ -35,9 +39,11 @@ class ConcurrencyControl:
 
     strategy: ClassVar[str | None] = None  # SERIALIZABLE has several: this one's name
     snapshot_per_statement: ClassVar[bool] = False
-    watches_reads: ClassVar[bool] = False  # call before_read and before_scan
+    watches_reads: ClassVar[bool] = False  # call before_read, before_scan and after_statement
+    reads_latest: ClassVar[bool] = False  # each read sees the newest commit, which its lock then keeps
+    watches_snapshot: ClassVar[bool] = False  # call after_snapshot
     watches_all_writes: ClassVar[bool] = False  # call before_write even if nothing was committed since
-    watches_commit: ClassVar[bool] = False  # call before_commit
+    watches_commit: ClassVar[bool] = False  # call before_commit and commit_failed
     watches_end: ClassVar[bool] = False  # call after_end
 
     def __init__(
@@ -47,11 +53,17 @@ class ConcurrencyControl:
         self.describe = describe
         self.author_of = author_of  # commit id -> transaction id, or 0 where that is forgotten
 
-    def before_read(self, transaction: TransactionState, key: bytes) -> None:
-        """`key` is about to be read."""
+    def after_snapshot(self, transaction: TransactionState) -> None:
+        """The transaction has taken its first snapshot."""
 
-    def before_scan(self, transaction: TransactionState, start: bytes, stop: bytes | None) -> None:
-        """[start, stop) is about to be read."""
+    def before_read(self, transaction: TransactionState, keys: list[bytes], to_change: bool) -> None:
+        """`keys` are about to be looked up; `to_change`: their rows are about to be changed or locked."""
+
+    def before_scan(self, transaction: TransactionState, read: ReadRange) -> None:
+        """A range is about to be read."""
+
+    def after_statement(self, transaction: TransactionState) -> None:
+        """A statement has succeeded; may fail it all the same."""
 
     def before_write(self, transaction: TransactionState, key: bytes) -> None:
         """`key` is about to be written for the first time, and is locked."""
@@ -59,8 +71,12 @@ class ConcurrencyControl:
     def before_table(self, transaction: TransactionState, storage_id: int) -> None:
         """A table was locked whose definition changed since the snapshot."""
 
-    def before_commit(self, transaction: TransactionState) -> None:
-        """The transaction is about to commit; called under the commit mutex, may refuse."""
+    def before_commit(self, transaction: TransactionState, commit_id: int) -> None:
+        """The transaction is about to commit under that id (or, having written nothing, to end at it); called
+        under the graph's and the commit mutex, may refuse."""
+
+    def commit_failed(self, transaction: TransactionState) -> None:
+        """The commit that `before_commit` let pass has failed."""
 
     def after_end(self, transaction: TransactionState) -> None:
         """The transaction committed or rolled back and has released its locks."""

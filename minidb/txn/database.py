@@ -15,14 +15,17 @@ from __future__ import annotations
 from itertools import count
 
 from minidb.errors import DatabaseError
+from minidb.storage.snapshot import Snapshot
 from minidb.storage.store import Store
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
-from minidb.txn.isolation import IsolationLevel, refuse_serializable
+from minidb.txn.isolation import NEXT_KEY, PREDICATE, SSI, IsolationLevel
 from minidb.txn.read_committed import ReadCommitted
+from minidb.txn.serializable_snapshot import SerializableSnapshot
 from minidb.txn.snapshot_isolation import SnapshotIsolation
 from minidb.txn.transaction import Transaction
+from minidb.txn.two_phase_locking import TwoPhaseLocking
 
 
 class TransactionalStore(Environment):
@@ -37,6 +40,12 @@ class TransactionalStore(Environment):
             IsolationLevel.READ_COMMITTED: read_committed,
             IsolationLevel.REPEATABLE_READ: snapshot_isolation,
         }
+        shared = (store, self.describe, self.committer.author_of, self.certification, self.locks)
+        self._serializable_snapshot = SerializableSnapshot(*shared)
+        self._two_phase_locking = {
+            PREDICATE: TwoPhaseLocking(*shared, next_key=False),
+            NEXT_KEY: TwoPhaseLocking(*shared, next_key=True),
+        }
         self._next_transaction_id = count(1).__next__
 
     def begin(
@@ -45,11 +54,19 @@ class TransactionalStore(Environment):
         *,
         read_only: bool = False,
         interrupt: Interrupt | None = None,
+        strategy: str = SSI,
+        range_locking: str = PREDICATE,
     ) -> Transaction:
-        """A new transaction. Its snapshot is taken by its first `new_statement`."""
+        """A new transaction. Its snapshot is taken by its first `new_statement`.
+
+        `strategy` and `range_locking` are those of SERIALIZABLE: see isolation.py.
+        """
+        serializable = level is IsolationLevel.SERIALIZABLE
         control = self._controls.get(level)
         if control is None:
-            raise refuse_serializable()
+            control = (
+                self._serializable_snapshot if strategy == SSI else self._two_phase_locking[range_locking]
+            )
         transaction = Transaction(
             self,
             self._next_transaction_id(),
@@ -59,7 +76,13 @@ class TransactionalStore(Environment):
             interrupt if interrupt is not None else Interrupt(),
         )
         self.active[transaction.id] = transaction
+        if serializable:
+            self.certification.begin(transaction, strategy == SSI, read_only)
         return transaction
+
+    def is_safe(self, snapshot: Snapshot) -> bool:
+        """Whether a lone SELECT of that snapshot is serializable as it is."""
+        return self.certification.is_safe(snapshot.commit_id)
 
     def transactions(self) -> list[Transaction]:
         """Those that have not ended, oldest first."""

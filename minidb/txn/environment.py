@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from minidb.storage.store import Store
+from minidb.txn.certification import Certification
 from minidb.txn.commit import Committer
-from minidb.txn.conflict_report import ConflictReport
 from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
+from minidb.txn.read_set import ReadRange
 from minidb.txn.row_ids import RowIds
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import LockTarget, QueueTarget, RangeWrite, TransactionState
 
 FIRST_ID: Final = 16  # storage ids below are the system's
 _ID_COUNTER: Final = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
@@ -30,13 +31,14 @@ class Environment:
         self.active: dict[int, TransactionState] = {}  # every transaction that has not ended, by id
         self.locks = LockTable(self.active, self.describe)
         self.committer = Committer(store)
-        self.conflicts = ConflictReport()
+        self.certification = Certification(store, self.describe)
         self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
         self.row_lock_limit = ROW_LOCK_LIMIT
         self.catalog_commit = 0  # no commit after this one changed the catalog
         # Names a locked object for people: a key, or a table by its id.
-        self.describe_target: Callable[[LockTarget], str] = describe_plainly
+        self.describe_target: Callable[[QueueTarget], str] = describe_plainly
+        self.describe_range: Callable[[ReadRange], str] = describe_range_plainly
         # The catalog key that changes whenever the table's definition does.
         self.definition_key: Callable[[int], bytes] | None = None
 
@@ -46,10 +48,20 @@ class Environment:
 
     def describe(self, target: LockTarget) -> str:
         """`row (1) of table accounts`, as far as anybody told how to say so."""
+        if isinstance(target, ReadRange):
+            return self.describe_range(target)
+        if isinstance(target, RangeWrite):
+            return ", ".join([self.describe_target(key) for key in target.keys])
         return self.describe_target(target)
 
 
-def describe_plainly(target: LockTarget) -> str:
+def describe_range_plainly(read: ReadRange) -> str:
+    """The same of a range."""
+    stop = "" if read.stop is None else read.stop[4:].hex()
+    return f"keys [{read.start[4:].hex()}, {stop}) of storage {int.from_bytes(read.start[:4], 'big')}"
+
+
+def describe_plainly(target: QueueTarget) -> str:
     """Numbers and bytes, where no catalog gives names."""
     if isinstance(target, int):
         return f"table {target}"

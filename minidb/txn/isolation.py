@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from minidb.errors import NotSupportedError, ProgrammingError
+from minidb.errors import ProgrammingError
 
 
 class IsolationLevel(Enum):
@@ -30,10 +30,10 @@ class IsolationLevel(Enum):
 
 _LEVELS = {level.value: level for level in IsolationLevel}
 
-
-def refuse_serializable() -> NotSupportedError:
-    """What asking for SERIALIZABLE gets, rather than something weaker under its name."""
-    return NotSupportedError(
-        "isolation level SERIALIZABLE is not supported",
-        hint="REPEATABLE READ (snapshot isolation) is the strongest level there is.",
-    )
+# `serializable_strategy`: how SERIALIZABLE is reached; `range_locking`: how '2pl' locks ranges.
+SSI = "ssi"
+TWO_PHASE_LOCKING = "2pl"
+STRATEGIES = (SSI, TWO_PHASE_LOCKING)
+PREDICATE = "predicate"
+NEXT_KEY = "next-key"
+RANGE_LOCKINGS = (PREDICATE, NEXT_KEY)

@@ -22,6 +22,11 @@ UPDATE: Final = 8
 # locked as a whole (see LockTable.escalate), only to wait until they no longer are.
 PASS: Final = 16
 
+# What waits for transactions rather than in the queue of one object (range_locks.py).
+RANGE_READ: Final = 256  # a range, to be read
+RANGE_WRITE: Final = 512  # rows that somebody's range may hold
+SAFE_SNAPSHOT: Final = 1024  # the end of all that could spoil a READ ONLY DEFERRABLE transaction's snapshot
+
 ROW_CONFLICTS: Final[dict[int, int]] = {
     KEY_SHARE: UPDATE,
     SHARE_ROW: NO_KEY_UPDATE | UPDATE,
@@ -37,6 +42,13 @@ ROW_NAMES: Final[dict[int, str]] = {
     UPDATE: "FOR UPDATE",
     PASS: "a row",
 }
+
+RANGE_NAMES: Final[dict[int, str]] = {
+    RANGE_READ: "SHARE",
+    RANGE_WRITE: "writing",
+    SAFE_SNAPSHOT: "a safe snapshot",
+}
+
 
 # Tables.
 ACCESS_SHARE: Final = 1
@@ -75,3 +87,8 @@ TABLE_NAMES: Final[dict[int, str]] = {
 # The modes that never conflict with one another. They are taken without the lock table's mutex; the
 # others announce themselves first, so that weak ones can notice them.
 WEAK_TABLE_MODES: Final = ACCESS_SHARE | ROW_SHARE | ROW_EXCLUSIVE
+
+
+def mode_name(mode: int, of_table: bool) -> str:
+    """PostgreSQL's name for a mode, or ours where it has none."""
+    return (TABLE_NAMES if of_table else RANGE_NAMES if mode in RANGE_NAMES else ROW_NAMES)[mode]

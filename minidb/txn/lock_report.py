@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minidb.txn.lock_modes import NO_KEY_UPDATE, ROW_NAMES, TABLE_NAMES, UPDATE
+from minidb.txn.lock_modes import NO_KEY_UPDATE, TABLE_NAMES, UPDATE, mode_name
 from minidb.txn.lock_table import LockTable
 from minidb.txn.state import LockTarget
 
@@ -27,7 +27,7 @@ class LockEntry:
     @property
     def mode_name(self) -> str:
         """`FOR UPDATE`, `ROW EXCLUSIVE`."""
-        return (TABLE_NAMES if isinstance(self.target, int) else ROW_NAMES)[self.mode]
+        return mode_name(self.mode, isinstance(self.target, int))
 
 
 def lock_entries(locks: LockTable) -> list[LockEntry]:
@@ -43,10 +43,14 @@ def lock_entries(locks: LockTable) -> list[LockEntry]:
             found.extend([LockEntry(prefix, id_, UPDATE) for prefix in sorted(transaction.escalated or ())])
             for storage_id, mask in list(transaction.table_locks.items()):
                 found.extend([LockEntry(storage_id, id_, mode) for mode in TABLE_NAMES if mask & mode])
-        for queue in locks.queues.values():
-            for request in queue.waiting:
-                blockers = tuple([blocker.id for blocker in locks.blockers(request)])
-                found.append(
-                    LockEntry(queue.target, request.owner.id, request.mode, False, blockers, request.since)
-                )
+        for ranges in locks.announced.values():
+            found.extend(
+                [LockEntry(each.target, each.owner.id, each.mode) for each in ranges if each.granted]
+            )
+        waiting = [request for queue in locks.queues.values() for request in queue.waiting]
+        for request in [*waiting, *locks.ranges.parked]:
+            blockers = tuple([blocker.id for blocker in locks.blockers(request)])
+            found.append(
+                LockEntry(request.target, request.owner.id, request.mode, False, blockers, request.since)
+            )
     return found

@@ -38,14 +38,18 @@ from minidb.txn.interrupt import STATEMENT_TIMEOUT
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
     PASS,
+    RANGE_READ,
+    RANGE_WRITE,
     ROW_CONFLICTS,
-    ROW_NAMES,
+    SAFE_SNAPSHOT,
     TABLE_CONFLICTS,
-    TABLE_NAMES,
     UPDATE,
     WEAK_TABLE_MODES,
+    mode_name,
 )
-from minidb.txn.state import LockRequest, LockTarget, TransactionState
+from minidb.txn.range_locks import Lookup, RangeLocks
+from minidb.txn.read_set import ReadRange
+from minidb.txn.state import LockRequest, LockTarget, QueueTarget, RangeWrite, TransactionState
 
 PREFIX: Final = 4  # bytes of a key that hold its storage id
 
@@ -55,7 +59,7 @@ class LockQueue:
 
     __slots__ = ("granted", "target", "waiting")
 
-    def __init__(self, target: LockTarget) -> None:
+    def __init__(self, target: QueueTarget) -> None:
         self.target = target
         self.granted: dict[TransactionState, int] = {}  # sharers of a row; who holds a whole storage id
         self.waiting: list[LockRequest] = []
@@ -81,11 +85,13 @@ class LockTable:
         self, active: dict[int, TransactionState], describe: Callable[[LockTarget], str] = repr
     ) -> None:
         self.owners: dict[bytes, TransactionState | LockQueue] = {}
-        self.queues: dict[LockTarget, LockQueue] = {}
+        self.queues: dict[QueueTarget, LockQueue] = {}
         self.active = active  # every transaction that has not ended, by id
         self.describe = describe
         self.observers: tuple[LockObserver, ...] = ()
         self.mutex = Lock()
+        self.ranges = RangeLocks(active)
+        self.announced = self.ranges.announced  # the writers' shortcut: empty where nobody locks ranges
         self.waits = 0
         self.deadlocks = 0
 
@@ -241,6 +247,63 @@ class LockTable:
                 if len(left) != len(queue.waiting):
                     queue.waiting = left
                     self._pump(queue)
+            for request in list(self.ranges.parked):
+                if request.owner is owner:
+                    self.ranges.withdraw(request)
+
+    # -- ranges -------------------------------------------------------------------------------------------
+
+    def lock_range(self, owner: TransactionState, read: ReadRange, latest: Lookup) -> None:
+        """Keep what a range holds, and may come to hold, as it is until the transaction ends."""
+        request = LockRequest(owner, read, RANGE_READ, False)
+        with self.mutex:
+            self.ranges.announce(request)
+        self._park(request, latest)
+
+    def wait_for_ranges(self, owner: TransactionState, keys: list[bytes], latest: Lookup) -> None:
+        """Called after these keys were written: wait for those who hold a range that the writes meet."""
+        self._park(LockRequest(owner, RangeWrite(keys), RANGE_WRITE, False), latest)
+
+    def wait_for_end(self, owner: TransactionState, others: tuple[TransactionState, ...]) -> None:
+        """Wait until all of these transactions have ended."""
+        request = LockRequest(owner, RangeWrite([]), SAFE_SNAPSHOT, False)
+        request.blocked_by = others
+        self._park(request, request.latest)
+
+    def _park(self, request: LockRequest, latest: Lookup) -> None:
+        """Grant a request that waits for transactions rather than in a queue, now or when they have ended."""
+        owner = request.owner
+        try:
+            with self.mutex:
+                request.blocked_by = self.ranges.blockers(request, latest)
+                if not request.blocked_by:
+                    request.granted = True
+                    return
+                cycle = find_cycle(request, self.blockers)
+                if cycle is not None:
+                    error = deadlock_error(cycle, self.describe_request)
+                    self.ranges.withdraw(request)
+                    self.deadlocks += 1
+                    raise error
+                request.latest = latest
+                self.ranges.parked.append(request)
+                self._begin_wait(request)
+            self._wait(request)
+        except BaseException as error:
+            self._after_failure(owner, error)
+            raise
+
+    def _release_ranges(self, owner: TransactionState) -> None:
+        """The transaction has ended: look again, in the order of asking, at who may go on."""
+        with self.mutex:
+            ranges = self.ranges
+            ranges.release(owner)
+            for request in list(ranges.parked):
+                request.blocked_by = ranges.blockers(request, request.latest)
+                if not request.blocked_by:
+                    request.granted = True
+                    ranges.parked.remove(request)
+                    self._let_go_on(request)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -257,6 +320,8 @@ class LockTable:
                     del owners[key]
         if self.queues:
             self._release_contended(owner)
+        if self.announced or self.ranges.parked:
+            self._release_ranges(owner)
         held.clear()
         owner.table_locks.clear()
         owner.escalated = None
@@ -268,7 +333,7 @@ class LockTable:
             if len(queues) <= len(held) + len(table_locks) or owner.interrupted:
                 candidates = list(queues.values())
             else:
-                targets: list[LockTarget] = [*held, *table_locks, *(owner.escalated or ())]
+                targets: list[QueueTarget] = [*held, *table_locks, *(owner.escalated or ())]
                 candidates = [queues[target] for target in targets if target in queues]
             for queue in candidates:
                 target = queue.target
@@ -310,12 +375,23 @@ class LockTable:
             self._pump(queue)
             self.deadlocks += 1
             raise error
+        self._begin_wait(request)
+        return request
+
+    def _begin_wait(self, request: LockRequest) -> None:
         self.waits += 1
+        owner = request.owner
         owner.waiting = request
         owner.interrupt.signal = request.signal
         for observer in self.observers:
             observer.on_wait(request)
-        return request
+
+    def _let_go_on(self, request: LockRequest) -> None:
+        """A waiting request was granted."""
+        request.owner.waiting = None
+        for observer in self.observers:
+            observer.on_grant(request)
+        request.signal.put(None)
 
     def _pump(self, queue: LockQueue) -> None:
         """Grant, in order, what conflicts neither with a holder nor with a request ahead; then tidy up."""
@@ -333,10 +409,7 @@ class LockTable:
                     request.granted = True
                 owner = request.owner
                 if owner.waiting is request or not told:
-                    owner.waiting = None
-                    for observer in self.observers:
-                        observer.on_grant(request)
-                    request.signal.put(None)
+                    self._let_go_on(request)
                 waiting.remove(request)
         if not waiting:
             self._tidy(queue)
@@ -397,6 +470,9 @@ class LockTable:
 
     def blockers(self, request: LockRequest) -> list[TransactionState]:
         """Whom a waiting request waits for, oldest transaction first."""
+        if request.blocked_by is not None:
+            return sorted([each for each in request.blocked_by if each.id in self.active], key=_by_id)
+        assert not isinstance(request.target, ReadRange | RangeWrite)
         queue = self.queues.get(request.target)
         if queue is None:
             return []
@@ -446,10 +522,14 @@ class LockTable:
                 if not request.granted:
                     if failure is not None:
                         failure.detail = self._waited_for(request)
-                    queue = self.queues[request.target]
-                    queue.waiting.remove(request)
                     owner.waiting = None
-                    self._pump(queue)
+                    if request.blocked_by is not None:
+                        self.ranges.withdraw(request)
+                    else:
+                        assert not isinstance(request.target, ReadRange | RangeWrite)
+                        queue = self.queues[request.target]
+                        queue.waiting.remove(request)
+                        self._pump(queue)
             for observer in self.observers:
                 observer.on_resume(request)
         if failure is not None and not request.granted:
@@ -459,8 +539,10 @@ class LockTable:
 
     def describe_request(self, request: LockRequest) -> str:
         """Mode and object: `FOR UPDATE on row (1) of table accounts`."""
-        names = TABLE_NAMES if isinstance(request.target, int) else ROW_NAMES
-        return f"{names[request.mode]} on {self.describe(request.target)}"
+        name = mode_name(request.mode, isinstance(request.target, int))
+        if request.mode == SAFE_SNAPSHOT:
+            return name
+        return f"{name} {'' if request.mode == RANGE_WRITE else 'on '}{self.describe(request.target)}"
 
     def _waited_for(self, request: LockRequest) -> str:
         holders = ", ".join(str(transaction.id) for transaction in self.blockers(request))

@@ -11,6 +11,7 @@ middle, and one that wrote nothing is its snapshot.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from minidb.storage.huge import HugeWrites
 from minidb.storage.snapshot import Snapshot
@@ -36,6 +37,7 @@ class HugeReader:
     """A snapshot under the writes that a huge transaction moved to disk before `position`."""
 
     __slots__ = ("huge", "position", "snapshot")
+    watch: ClassVar[None] = None  # nobody remembers what is read from it
 
     def __init__(self, snapshot: Snapshot, huge: HugeWrites, position: int) -> None:
         self.snapshot = snapshot
@@ -58,6 +60,7 @@ class Reader:
     """Holds still whatever the transaction writes afterwards, as a result that is read later must."""
 
     __slots__ = ("base", "view")
+    watch: ClassVar[None] = None  # nobody remembers what is read from it
 
     def __init__(self, base: Snapshot | HugeReader, view: OverlayView) -> None:
         self.base = base

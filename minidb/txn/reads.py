@@ -23,12 +23,42 @@ from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
-from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView, Undo, Writes
+from minidb.txn.overlay import ABSENT, Batch, Overlay, OverlayView, Undo
+from minidb.txn.read_set import PREFIX, ReadRange
 from minidb.txn.reader import HugeReader, Reader
 from minidb.txn.spill import written_versions
 from minidb.txn.state import TransactionState
 
+AnyReader = Snapshot | HugeReader | Reader
+
 ACCOUNT_EVERY: Final = 4096  # writes between two looks at memory
+
+
+class Watch:
+    """Where a statement of a SERIALIZABLE transaction says what it is about to read, and gets what to read
+    from.
+
+    `reader` is fixed for a query whose rows may be fetched after later statements have written.
+    """
+
+    __slots__ = ("_control", "_reader", "_transaction")
+
+    def __init__(
+        self, transaction: TransactionReads, control: ConcurrencyControl, reader: AnyReader | None
+    ) -> None:
+        self._transaction = transaction
+        self._control = control
+        self._reader = reader
+
+    def keys(self, keys: list[bytes], to_change: bool = False) -> AnyReader:
+        """These keys are about to be looked up."""
+        self._control.before_read(self._transaction, keys, to_change)
+        return self._transaction.reader() if self._reader is None else self._reader
+
+    def range(self, read: ReadRange) -> AnyReader:
+        """A range is about to be scanned."""
+        self._control.before_scan(self._transaction, read)
+        return self._transaction.reader() if self._reader is None else self._reader
 
 
 class TransactionReads(TransactionState):
@@ -42,6 +72,7 @@ class TransactionReads(TransactionState):
         "_reader",
         "_saw_latest",
         "_watches_reads",
+        "_watches_snapshot",
         "_watches_writes",
         "base",
         "base_position",
@@ -52,12 +83,9 @@ class TransactionReads(TransactionState):
         "environment",
         "huge",
         "overlay",
-        "read_only",
         "statement_start",
         "store",
         "undo",
-        "used",
-        "writes",
     )
 
     def __init__(
@@ -70,14 +98,11 @@ class TransactionReads(TransactionState):
         interrupt: Interrupt,
     ) -> None:
         store = environment.store
-        super().__init__(id, level, store.durable if read_only else store.latest, interrupt)
+        super().__init__(id, level, store.durable if read_only else store.latest, interrupt, read_only)
         self.environment = environment
         self.store = store
         self.control = control
-        self.read_only = read_only
         self.began = time()
-        self.used = False  # whether a statement has begun
-        self.writes: Writes = {}
         self.undo: Undo = []
         self.overlay: Overlay | None = None  # of these two, once needed
         self.base_position = 0
@@ -88,6 +113,7 @@ class TransactionReads(TransactionState):
         self._reader: Reader | None = None  # the running statement's, once it needed one
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
+        self._watches_snapshot = control.watches_snapshot
         self._watches_writes = control.watches_all_writes
         self._saw_latest = False  # whether it looked past its snapshot
         self._catalog_from = -1  # position of the first change to the catalog
@@ -100,12 +126,28 @@ class TransactionReads(TransactionState):
     def new_statement(self) -> None:
         """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
         if self._per_statement or not self.used:
+            first = not self.used
             self.used = True
             self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
+            if first and self._watches_snapshot:
+                self.control.after_snapshot(self)
+                self._watches_reads = self.reads is not None
         self.statement_start = len(self.undo)
         self._reader = None
         if self.huge is not None:
             self._read_huge()
+
+    def take_snapshot(self) -> None:
+        self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
+
+    def see_latest(self) -> None:
+        latest = self.store.latest
+        if latest is not self.snapshot:
+            self.base = self.snapshot = latest
+            self._saw_latest = True
+            self._reader = None
+            if self.huge is not None:
+                self._read_huge()
 
     def next_command(self) -> None:
         """What the statement wrote so far becomes visible to the reads that it begins from now on."""
@@ -158,10 +200,10 @@ class TransactionReads(TransactionState):
 
     # -- reading ------------------------------------------------------------------------------------------
 
-    def get(self, key: bytes) -> bytes | None:
-        """The value of `key` as the running statement sees it, or None."""
+    def get(self, key: bytes, to_change: bool = False) -> bytes | None:
+        """The value of `key` as the running statement sees it, or None. `to_change`: to be written next."""
         if self._watches_reads:
-            self.control.before_read(self, key)
+            self.control.before_read(self, [key], to_change)
         undo = self.undo
         if undo:
             if len(undo) != self.statement_start:
@@ -173,9 +215,10 @@ class TransactionReads(TransactionState):
         return self.base.get(key)
 
     def batches(self, start: bytes, stop: bytes | None, *, reverse: bool = False) -> Iterator[Batch]:
-        """The pairs of [start, stop) in key order, or from the end, as the running statement sees them."""
-        if self._watches_reads:
-            self.control.before_scan(self, start, stop)
+        """The pairs of [start, stop) in key order, or from the end, as the running statement sees them.
+
+        A SERIALIZABLE transaction remembers no such read: statements say first what they scan (`Watch`).
+        """
         if self.statement_start <= 0:
             return self.base.batches(start, stop, reverse=reverse)
         return self._statement_reader().batches(start, stop, reverse=reverse)
@@ -183,6 +226,17 @@ class TransactionReads(TransactionState):
     def reader(self) -> Snapshot | HugeReader | Reader:
         """What the running statement sees, to be read while later statements write."""
         return self.base if self.statement_start <= 0 else self._statement_reader()
+
+    @property
+    def watch(self) -> Watch | None:
+        """What a statement must tell before it reads, or None."""
+        return Watch(self, self.control, None) if self._watches_reads else None
+
+    def watch_query(self) -> Watch | None:
+        """The same for a query whose rows are fetched later: what it reads holds still."""
+        if not self._watches_reads:
+            return None
+        return Watch(self, self.control, None if self.control.reads_latest else self.reader())
 
     def _statement_reader(self) -> Reader:
         reader = self._reader
@@ -232,7 +286,26 @@ class TransactionReads(TransactionState):
         view = OverlayView(self._own_writes(), len(self.undo))
         return Reader(latest, view).batches(start, stop, reverse=reverse)
 
+    # -- what constraints found out -----------------------------------------------------------------------
+
+    def saw_existence(self, key: bytes) -> None:
+        """Whether the newest committed state holds `key` has decided something."""
+        if self.reads is not None:
+            self.reads.existence[key] = self.store.latest.commit_id
+
+    def saw_rows(self, read: ReadRange) -> None:
+        """Which rows of a range the newest committed state holds has decided something."""
+        if self.reads is not None:
+            self.reads.existence_ranges.append((read, self.store.latest.commit_id))
+
     # -- memory -----------------------------------------------------------------------------------------
+
+    def spilled_in(self, prefix: bytes) -> bool:
+        return self.huge is not None and prefix in self.huge.prefixes
+
+    def coarse_writes(self) -> set[bytes]:
+        found = {storage_id.to_bytes(PREFIX, "big") for _, storage_id in self.dropped}
+        return found if self.huge is None else found | self.huge.prefixes
 
     def _spill(self) -> None:
         """Move the overlay to disk; who reads it still keeps it."""

@@ -24,24 +24,35 @@ class SnapshotIsolation(ConcurrencyControl):
     """First updater wins."""
 
     def before_write(self, transaction: TransactionState, key: bytes) -> None:
-        commit_id = self.store.newest_change(key, transaction.snapshot)
-        if commit_id:
-            done = "update" if self.store.latest.get(key) is not None else "delete"
-            raise SerializationFailure(
-                f"could not serialize access due to concurrent {done}",
-                detail=f"{self._author(commit_id)} {done}d {self.describe(key)} and committed "
-                f"after transaction {transaction.id} took its snapshot.",
-                hint="The transaction might succeed if retried.",
-            )
+        refuse_if_changed(self, transaction, key)
 
     def before_table(self, transaction: TransactionState, storage_id: int) -> None:
+        raise definition_changed(self, transaction, storage_id)
+
+
+def refuse_if_changed(control: ConcurrencyControl, transaction: TransactionState, key: bytes) -> None:
+    """40001 if the key was changed by a commit that the transaction's snapshot does not show."""
+    store = control.store
+    commit_id = store.newest_change(key, transaction.snapshot)
+    if commit_id:
+        author = control.author_of(commit_id)
+        who = f"Transaction {author}" if author else f"The transaction of commit {commit_id}"
+        done = "update" if store.latest.get(key) is not None else "delete"
         raise SerializationFailure(
-            "could not serialize access due to concurrent update",
-            detail=f"The definition of {self.describe(storage_id)} was changed by a transaction that "
-            f"committed after transaction {transaction.id} took its snapshot.",
+            f"could not serialize access due to concurrent {done}",
+            detail=f"{who} {done}d {control.describe(key)} and committed "
+            f"after transaction {transaction.id} took its snapshot.",
             hint="The transaction might succeed if retried.",
         )
 
-    def _author(self, commit_id: int) -> str:
-        author = self.author_of(commit_id)
-        return f"Transaction {author}" if author else f"The transaction of commit {commit_id}"
+
+def definition_changed(
+    control: ConcurrencyControl, transaction: TransactionState, storage_id: int
+) -> SerializationFailure:
+    """40001: the table is not what the transaction's snapshot says."""
+    return SerializationFailure(
+        "could not serialize access due to concurrent update",
+        detail=f"The definition of {control.describe(storage_id)} was changed by a transaction that "
+        f"committed after transaction {transaction.id} took its snapshot.",
+        hint="The transaction might succeed if retried.",
+    )

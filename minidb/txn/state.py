@@ -7,21 +7,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from queue import SimpleQueue
 from time import time
 
 from minidb.storage.snapshot import Snapshot
+from minidb.txn.conflict_graph import Footprint
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
+from minidb.txn.overlay import Writes
+from minidb.txn.read_set import ReadRange, ReadSet
 
-# An object that can be locked: a key, a table by its storage id, or (4 bytes) all keys of one storage id.
-LockTarget = bytes | int
+
+class RangeWrite:
+    """Keys just written, as the object of a request that waits for those who hold a range around them."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self.keys = keys
+
+
+# An object with a queue: a key, a table by its id, or (4 bytes) all keys of one storage id.
+QueueTarget = bytes | int
+# What a request can ask for: such an object, a range, or to go on after a write.
+LockTarget = QueueTarget | ReadRange | RangeWrite
+
+_next_number = count(1).__next__
+
+
+def _nothing(key: bytes) -> bytes | None:
+    return None
 
 
 class LockRequest:
     """One transaction waiting, or having waited, for one mode on one object."""
 
-    __slots__ = ("granted", "mode", "owner", "signal", "since", "target", "upgrade")
+    __slots__ = (
+        "blocked_by", "granted", "latest", "mode", "number", "owner", "signal", "since", "target", "upgrade",
+    )  # fmt: skip
 
     def __init__(self, owner: TransactionState, target: LockTarget, mode: int, upgrade: bool) -> None:
         self.owner = owner
@@ -30,6 +55,10 @@ class LockRequest:
         self.upgrade = upgrade  # holds a weaker mode already, so it goes before those that hold nothing
         self.granted = False
         self.since = time()
+        self.number = _next_number()  # in the order of asking
+        # Whom it waits for, where that is not a matter of its object's queue: see range_locks.py.
+        self.blocked_by: tuple[TransactionState, ...] | None = None
+        self.latest: Callable[[bytes], bytes | None] = _nothing  # finds what a key holds now, for the same
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes the waiter, to look again
 
 
@@ -37,6 +66,8 @@ class TransactionState:
     """A transaction's identity, what it sees, and its locks."""
 
     __slots__ = (
+        "certified",
+        "deferrable",
         "escalated",
         "held",
         "id",
@@ -44,15 +75,31 @@ class TransactionState:
         "interrupted",
         "level",
         "lock_timeout_ms",
+        "read_only",
+        "reads",
         "snapshot",
         "table_locks",
+        "used",
         "waiting",
+        "writes",
     )
 
-    def __init__(self, id: int, level: IsolationLevel, snapshot: Snapshot, interrupt: Interrupt) -> None:
+    def __init__(
+        self,
+        id: int,
+        level: IsolationLevel,
+        snapshot: Snapshot,
+        interrupt: Interrupt,
+        read_only: bool = False,
+    ) -> None:
         self.id = id
         self.level = level
         self.snapshot = snapshot
+        self.read_only = read_only
+        self.deferrable = False  # SERIALIZABLE READ ONLY: wait for a safe snapshot
+        self.used = False  # whether a statement has begun, and with it the first snapshot
+        self.reads: ReadSet | None = None  # where the level remembers what was read
+        self.certified: Footprint | None = None  # its node in the conflict graph, once it commits
         self.interrupt = interrupt
         self.lock_timeout_ms = 0  # 0: wait as long as it takes
         self.held: dict[bytes, int] = {}  # key -> strongest row mode
@@ -60,3 +107,20 @@ class TransactionState:
         self.escalated: set[bytes] | None = None  # prefixes whose keys are all locked as one
         self.interrupted = False  # by Ctrl-C while it took a lock: `held` may lack one
         self.waiting: LockRequest | None = None  # set while it waits, cleared by who grants
+        self.writes: Writes = {}  # key -> new value, of what lies in memory
+
+    def spilled_in(self, prefix: bytes) -> bool:
+        """Whether writes under this storage id have been moved to disk."""
+        return False
+
+    def coarse_writes(self) -> set[bytes]:
+        """The storage ids of which it wrote keys that are not in `writes`, or dropped all."""
+        return set()
+
+    def take_snapshot(self) -> None:
+        """See the newest commit from here on, or the newest durable one if it only reads."""
+        raise NotImplementedError
+
+    def see_latest(self) -> None:
+        """See the newest commit, durable or not, from here on."""
+        raise NotImplementedError

@@ -13,12 +13,13 @@ from itertools import islice, repeat
 from typing import Final
 
 from minidb.errors import InternalError
-from minidb.txn.control import ConcurrencyControl
+from minidb.txn.control import ConcurrencyControl, StatementRestart
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_SHARE, NO_KEY_UPDATE, ROW_SHARE, UPDATE, WEAK_TABLE_MODES
 from minidb.txn.overlay import ABSENT
+from minidb.txn.read_set import PREFIX
 from minidb.txn.reads import ACCOUNT_EVERY, TransactionReads
 
 ACTIVE: Final = "active"
@@ -34,6 +35,7 @@ class Transaction(TransactionReads):
 
     __slots__ = (
         "_escalate_at",
+        "announced",
         "locks",
         "on_commit",
         "on_commit_failed",
@@ -62,6 +64,7 @@ class Transaction(TransactionReads):
         locks = self.locks = environment.locks
         self.owners = locks.owners
         self.queues = locks.queues
+        self.announced = locks.announced
         self._escalate_at = environment.row_lock_limit
 
     # -- locking ------------------------------------------------------------------------------------------
@@ -134,6 +137,8 @@ class Transaction(TransactionReads):
         undo = self.undo
         undo.append((key, previous))
         writes[key] = value
+        if self.announced:
+            self._await_ranges([key])
         if len(undo) >= self._account_at:
             self._account()
 
@@ -157,6 +162,8 @@ class Transaction(TransactionReads):
         undo = self.undo
         undo.append((key, previous))
         writes[key] = None
+        if self.announced:
+            self._await_ranges([key])
         if len(undo) >= self._account_at:
             self._account()
 
@@ -175,6 +182,7 @@ class Transaction(TransactionReads):
         if previous is ABSENT:
             if (self.store.latest.get(key) if self.huge is None else self.get_latest(key)) is not None:
                 self._saw_latest = True
+                self.saw_existence(key)
                 return False
             if self._watches_writes:
                 self.control.before_write(self, key)
@@ -185,6 +193,8 @@ class Transaction(TransactionReads):
         undo = self.undo
         undo.append((key, previous))
         writes[key] = value
+        if self.announced:
+            self._await_ranges([key])
         if len(undo) >= self._account_at:
             self._account()
         return True
@@ -195,6 +205,8 @@ class Transaction(TransactionReads):
         writes = self.writes
         undo.append((key, writes.get(key, ABSENT)))
         writes[key] = value
+        if self.announced:
+            self._await_ranges([key])
         if len(undo) >= self._account_at:
             self._account()
 
@@ -204,6 +216,8 @@ class Transaction(TransactionReads):
         writes = self.writes
         undo.append((key, writes.get(key, ABSENT)))
         writes[key] = None
+        if self.announced:
+            self._await_ranges([key])
         if len(undo) >= self._account_at:
             self._account()
 
@@ -235,6 +249,7 @@ class Transaction(TransactionReads):
             for place, key in enumerate(fresh):
                 if get(key) is not None:
                     self._saw_latest = True
+                    self.saw_existence(key)
                     return place
         self.put_entries(fresh)
         return None
@@ -245,6 +260,8 @@ class Transaction(TransactionReads):
             self._catalog_from = self.base_position + len(self.undo)
         self.undo.extend(zip(entries, repeat(ABSENT)))
         self.writes.update(entries)
+        if self.announced:
+            self._await_ranges(list(entries))
         if len(self.undo) >= self._account_at:
             self._account()
 
@@ -262,6 +279,17 @@ class Transaction(TransactionReads):
                 self.locks.lock_row_slowly(self, key, UPDATE, 0, True)
             for key in refused:
                 self.locks.lock_row(self, key, UPDATE, True)
+
+    def _await_ranges(self, keys: list[bytes]) -> None:
+        """Somebody holds ranges, or asks for one: wait for those that the writes just made meet."""
+        announced = self.announced
+        concerned = [key for key in keys if key[:PREFIX] in announced]
+        if concerned:
+            self.locks.wait_for_ranges(self, concerned, self.latest_value)
+
+    def latest_value(self, key: bytes) -> bytes | None:
+        """What the newest commit holds."""
+        return self.store.latest.get(key)
 
     def _insert_each(self, pairs: Sequence[tuple[bytes, bytes]]) -> int | None:
         position = self.savepoint()
@@ -310,6 +338,18 @@ class Transaction(TransactionReads):
 
     # -- the end ------------------------------------------------------------------------------------------
 
+    def lock_tables_read(self, table_ids: tuple[int, ...]) -> None:
+        """Where reads are locked, DDL must wait for them too: ACCESS SHARE."""
+        if self.control.reads_latest:
+            for table_id in table_ids:
+                self.lock_table(table_id, ACCESS_SHARE)
+            if self.environment.catalog_commit > self.snapshot.commit_id:
+                raise StatementRestart  # it waited for a definition
+
+    def check(self) -> None:
+        """After a statement: 40001 if the level knows already that COMMIT will fail."""
+        self.control.after_statement(self)
+
     def commit(self) -> None:
         """Make the writes the newest commit, and durable before this returns; else roll back and raise."""
         if self.state is not ACTIVE:
@@ -320,23 +360,31 @@ class Transaction(TransactionReads):
         if self.undo:
             self._commit_writes()
             return
-        may_wait = self.synchronous_commit and not self.read_only
+        may_wait = self.synchronous_commit and (not self.read_only or self._saw_latest)
+        if self.reads is not None:
+            self._certify_reads()
         self._end(COMMITTED)
         if may_wait:
             seen = self.store.latest if self._saw_latest else self.snapshot
             if seen.commit_id > self.store.durable.commit_id:
                 self.store.sync(seen.commit_id)
 
-    def _commit_writes(self) -> None:
-        watched = self.control.watches_commit or self.on_commit is not None or self._catalog_from >= 0
+    def _certify_reads(self) -> None:
+        """A transaction that wrote nothing may close a cycle, too."""
         try:
-            commit_id = self.environment.committer.publish(
-                self.id,
-                self.writes,
-                [storage_id for _, storage_id in self.dropped],
-                self._prepare_commit if watched else None,
-                self._revoke_commit if watched else None,
-            )
+            with self.environment.certification.graph.mutex, self.store.commit_mutex:
+                self.control.before_commit(self, self.store.latest.commit_id)
+        except BaseException:
+            self.rollback()
+            raise
+
+    def _commit_writes(self) -> None:
+        try:
+            if self.control.watches_commit:
+                with self.environment.certification.graph.mutex:
+                    commit_id = self._publish(True)
+            else:
+                commit_id = self._publish(self.on_commit is not None or self._catalog_from >= 0)
         except BaseException:
             self.rollback()
             raise
@@ -345,16 +393,38 @@ class Transaction(TransactionReads):
         if self.synchronous_commit:
             self.store.sync(commit_id)
 
+    def _publish(self, watched: bool) -> int:
+        return self.environment.committer.publish(
+            self.id,
+            self.writes,
+            [storage_id for _, storage_id in self.dropped],
+            self._prepare_commit if watched else None,
+            self._revoke_commit if watched else None,
+        )
+
+    def _publish_huge(self) -> int:
+        assert self.huge is not None
+        dropped = [storage_id for _, storage_id in self.dropped]
+        return self.environment.committer.publish_huge(self.id, self.huge, dropped)
+
     def _commit_huge(self) -> None:
         assert self.huge is not None
         try:
             if self.undo:
                 self._spill()
-            self.control.before_commit(self)
-            dropped = [storage_id for _, storage_id in self.dropped]
-            commit_id = self.environment.committer.publish_huge(self.id, self.huge, dropped)
+            if self.control.watches_commit:
+                # Others certify when this has its place among the commits, which takes a while.
+                with self.environment.certification.graph.mutex:
+                    self.control.before_commit(self, self.store.latest.commit_id + 1)
+                    commit_id = self._publish_huge()
+                    if self.certified is not None:
+                        self.certified.commit_id = self.certified.first_commit_id = commit_id
+                        self.environment.certification.graph.last_commit_id = commit_id
+            else:
+                commit_id = self._publish_huge()
         except BaseException:
             if not self.huge.committed:
+                self._revoke_commit()
                 self.rollback()
                 raise
             self._finish_huge(self.store.latest.commit_id)  # Ctrl-C came with the commit: its id, or a later
@@ -375,7 +445,8 @@ class Transaction(TransactionReads):
 
     def _prepare_commit(self, commit_id: int) -> None:
         """Under the commit mutex: nothing else commits until this one has."""
-        self.control.before_commit(self)
+        if self.control.watches_commit:
+            self.control.before_commit(self, commit_id)
         self._announce(commit_id)
 
     def _announce(self, commit_id: int) -> None:
@@ -388,6 +459,8 @@ class Transaction(TransactionReads):
             self.on_commit(self, commit_id)
 
     def _revoke_commit(self) -> None:
+        if self.control.watches_commit:
+            self.control.commit_failed(self)
         if self.on_commit_failed is not None:
             self.on_commit_failed(self)
 

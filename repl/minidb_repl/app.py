@@ -3,6 +3,7 @@
 minidb FILE                     interactive, or reads SQL from a pipe
 minidb FILE -c SQL | -f SCRIPT  runs it and ends; exit status 1 on an error
 minidb slt FILES...             runs sqllogictest files
+minidb isolation FILES...       runs isolation specs
 minidb check FILE               verifies a database
 """
 
@@ -31,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minidb",
         description="An SQL database in a directory. Without -c, -f or piped input: an interactive shell.",
-        epilog="Tools: minidb slt FILES...   minidb check FILE",
+        epilog="Tools: minidb slt FILES...   minidb isolation FILES...   minidb check FILE",
     )
     parser.add_argument(
         "file",
@@ -88,7 +89,13 @@ def _slt(arguments: list[str]) -> int:
     return slt(arguments)
 
 
-_TOOLS: dict[str, Callable[[list[str]], int]] = {"slt": _slt, "check": _check}
+def _isolation(arguments: list[str]) -> int:
+    from minidb_testkit.isolation_command import main as isolation
+
+    return isolation(arguments)
+
+
+_TOOLS: dict[str, Callable[[list[str]], int]] = {"slt": _slt, "isolation": _isolation, "check": _check}
 
 
 def _guarded(work: Callable[[], int]) -> int:

@@ -20,9 +20,14 @@ from threading import Thread, get_ident
 from minidb.txn.lock_table import LockObserver, LockTable
 from minidb.txn.state import LockRequest
 
+_WOKE = "woke"
 PATIENCE_S = 60.0  # after which a silent session is a bug of the test or of the database
 
 Action = Callable[[], str]
+
+
+class SilentSession(AssertionError):
+    """The session that should run neither ends its step nor waits for a lock."""
 
 
 class Outcome:
@@ -45,7 +50,8 @@ class _Session:
         self.stepper = stepper
         self.actions: SimpleQueue[Action | None] = SimpleQueue()
         self.resume: SimpleQueue[None] = SimpleQueue()
-        self.waiting: LockRequest | None = None
+        self.waiting: LockRequest | None = None  # what its thread waits for, until granted or given up
+        self.busy = False  # its last step has not ended: between two steps of others, it waits
         self.thread = Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
 
@@ -72,12 +78,14 @@ def describe_error(error: Exception) -> str:
 class Stepper(LockObserver):
     """Steps sessions of one database. Use as a context manager: it ends the threads."""
 
-    def __init__(self, locks: LockTable) -> None:
+    def __init__(self, locks: LockTable, patience_s: float = PATIENCE_S) -> None:
         self.locks = locks
+        self.patience_s = patience_s
         self.events: SimpleQueue[Outcome] = SimpleQueue()
         self.sessions: dict[str, _Session] = {}
         self.sessions_by_thread: dict[int, _Session] = {}
         self._granted: list[_Session] = []
+        self._woken: list[_Session] = []  # their wait ended without a grant; held up until it is their turn
         locks.observers = (*locks.observers, self)
 
     def __enter__(self) -> Stepper:
@@ -92,40 +100,70 @@ class Stepper(LockObserver):
     def is_waiting(self, name: str) -> bool:
         """Whether the session's last step still waits."""
         session = self.sessions.get(name)
-        return session is not None and session.waiting is not None
+        return session is not None and session.busy
+
+    def has_timeout(self, name: str) -> bool:
+        """Whether the waiting session's wait ends by itself."""
+        session = self.sessions[name]
+        request = session.waiting
+        if session in self._woken or request is None:
+            return True
+        return request.owner.lock_timeout_ms > 0 or request.owner.interrupt.deadline is not None
 
     def step(self, name: str, action: Action) -> list[Outcome]:
         """Run one step of a session, and whatever it lets go on; what happened, in order."""
         session = self.sessions.get(name)
         if session is None:
             session = self.sessions[name] = _Session(name, self)
-        assert session.waiting is None, f"{name} still waits and cannot take a step"
+        assert not session.busy, f"{name} still waits and cannot take a step"
+        session.busy = True
         session.actions.put(action)
-        return [self._next_event(), *self._let_go_on()]
+        return [self._next_event(session), *self._let_go_on()]
 
     def wake(self, name: str, cause: Callable[[], None] | None = None) -> list[Outcome]:
         """Let a waiting session's wait end by `cause` (an interrupt), or by its own timeout."""
         assert self.is_waiting(name), f"{name} does not wait"
         if cause is not None:
             cause()
-        woke = self._next_event()
-        assert woke.session == name and not woke.waits
-        self.sessions[name].resume.put(None)
-        return [self._next_event(), *self._let_go_on()]
+        session = self.sessions[name]
+        while session not in self._woken:
+            self._hear()
+        self._woken.remove(session)
+        session.resume.put(None)
+        return [self._next_event(session), *self._let_go_on()]
+
+    def wake_first(self) -> list[Outcome]:
+        """Let the session go on whose wait is the first to end by a timeout."""
+        while not self._woken:
+            self._hear()
+        return self.wake(self._woken[0].name)
 
     def _let_go_on(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
         while self._granted:
             session = self._granted.pop(0)
             session.resume.put(None)
-            outcomes.append(self._next_event())
+            outcomes.append(self._next_event(session))
         return outcomes
 
-    def _next_event(self) -> Outcome:
+    def _next_event(self, session: _Session) -> Outcome:
+        """What becomes of the step of the one session that runs."""
+        while (outcome := self._hear()) is None:
+            pass
+        assert outcome.session == session.name
+        session.busy = outcome.waits
+        return outcome
+
+    def _hear(self) -> Outcome | None:
+        """The next event; None if it is that some session woke by itself, which then is among `_woken`."""
         try:
-            return self.events.get(timeout=PATIENCE_S)
+            outcome = self.events.get(timeout=self.patience_s)
         except Empty:
-            raise AssertionError("no session goes on: a lost wake-up, or a wait without end") from None
+            raise SilentSession("no session goes on: a lost wake-up, or a wait without end") from None
+        if outcome.text is not _WOKE:
+            return outcome
+        self._woken.append(self.sessions[outcome.session])
+        return None
 
     # -- the lock table's observer --------------------------------------------------------------------
 
@@ -153,5 +191,5 @@ class Stepper(LockObserver):
             return
         if not request.granted:
             session.waiting = None
-            self.events.put(Outcome(session.name, "woke"))
+            self.events.put(Outcome(session.name, _WOKE))
         session.resume.get()

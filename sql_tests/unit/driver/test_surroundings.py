@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,4 +114,22 @@ def test_fork_in_a_transaction(tmp_path: Path) -> None:
         connection.commit()
     assert minidb.check(str(path)) == []
     with minidb.connect(path) as connection:
+        assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]
+
+
+def test_a_process_that_closes_nothing_ends(tmp_path: Path) -> None:
+    """Connections that only the garbage collector finds, in a cycle, at the very end."""
+    script = (
+        "import minidb\n"
+        f"paths = [{str(tmp_path / 'left.db')!r}, ':memory:']\n"
+        "kept = [minidb.connect(path) for path in paths]\n"
+        "for connection in kept:\n"
+        "    connection.execute('CREATE TABLE t AS SELECT 1 AS n')\n"
+        "    connection.commit()\n"
+        "    connection.execute('INSERT INTO t VALUES (2)')\n"
+        "    connection.cycle = [connection, kept]\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    with minidb.connect(tmp_path / "left.db") as connection:
         assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 import minidb
+from minidb.session.database import open_database
+from minidb.session.session import Session
 from minidb.session.settings import DESCRIPTIONS, SETTINGS
 from minidb_testkit.golden import parse
+from minidb_testkit.interleaving import Stepper
 
 PLANS = Path(__file__).parents[2] / "plans"
 
@@ -69,6 +72,82 @@ def test_a_commit_that_fails_is_an_abort(watcher: Any) -> None:
     watcher.execute("ROLLBACK")
     counted = watcher.execute("SELECT sqlstate, value FROM minidb_counters WHERE name = 'aborts'")
     assert counted.fetchall() == [("22012", 1), ("23505", 1)]
+
+
+LOCKS = "SELECT holder, mode, object, key, waits_for FROM minidb_locks WHERE mode IN ('SHARE', 'FOR SHARE')"
+
+
+@pytest.mark.parametrize(
+    ("range_locking", "key"),
+    [("predicate", "rows of table t where (v > 100)"), ("next-key", "all rows of table t")],
+)
+def test_two_phase_locking_shows_what_it_read(watcher: Any, range_locking: str, key: str) -> None:
+    reader = minidb.connect(
+        ":memory:watching",
+        isolation_level="serializable",
+        serializable_strategy="2pl",
+        range_locking=range_locking,
+    )
+    reader.execute("SELECT v FROM t WHERE id = 1").fetchall()
+    reader.execute("SELECT v FROM t WHERE v > 100").fetchall()
+    ((holder, strategy),) = watcher.execute("SELECT id, strategy FROM minidb_transactions").fetchall()
+    assert strategy == "2pl"
+    locks = watcher.execute(LOCKS + " ORDER BY mode").fetchall()
+    assert locks == [(holder, "FOR SHARE", "t", "row (1)", None), (holder, "SHARE", "t", key, None)]
+    watcher.execute("SET lock_timeout = '1ms'")
+    with pytest.raises(minidb.LockNotAvailable):
+        watcher.execute("INSERT INTO t VALUES (3, 300)")
+    reader.close()
+
+
+def test_a_writer_waits_for_a_range() -> None:
+    database = open_database(":memory:")
+    reader, writer, watcher = (Session(database, True) for _ in range(3))
+
+    def run(session: Session, text: str) -> str:
+        return str(session.execute(text).next_batch())
+
+    with Stepper(database.transactions.locks) as stepper:
+        run(watcher, "CREATE TABLE t (id int PRIMARY KEY, v int)")
+        run(reader, "SET serializable_strategy = '2pl'")
+        run(reader, "BEGIN ISOLATION LEVEL SERIALIZABLE")
+        run(reader, "SELECT * FROM t WHERE v > 100")
+        (waits,) = stepper.step("writer", lambda: run(writer, "INSERT INTO t VALUES (3, 300)"))
+        assert waits.waits
+        seen = run(watcher, "SELECT mode, object, key, waits_for FROM minidb_locks WHERE NOT granted")
+        assert seen == f"[('writing', 't', 'row (3) of table t', '{reader.transaction.id}')]"  # type: ignore[union-attr]
+        seen = run(
+            watcher, "SELECT pid, wait_event, state, query FROM pg_stat_activity WHERE wait_event <> ''"
+        )
+        assert seen == f"[({writer.id}, 'object', 'active', 'INSERT INTO t VALUES (3, 300)')]"
+        seen = run(
+            watcher, "SELECT locktype, mode, granted FROM pg_locks WHERE locktype = 'object' ORDER BY 3"
+        )
+        assert seen == "[('object', 'ExclusiveLock', False), ('object', 'ShareLock', True)]"
+        stepper.step("reader", lambda: run(reader, "COMMIT"))
+    for session in (reader, writer, watcher):
+        session.close()
+
+
+def test_the_conflict_graph_is_shown_while_it_is_retained(watcher: Any) -> None:
+    watcher.execute("INSERT INTO t VALUES (2, 20)")
+    first, second, last = (
+        minidb.connect(":memory:watching", isolation_level="serializable") for _ in range(3)
+    )
+    for connection in (last, first, second):
+        connection.execute("SELECT count(*) FROM t WHERE v = 20").fetchall()
+    strategies = watcher.execute("SELECT DISTINCT strategy FROM minidb_transactions").fetchall()
+    assert strategies == [("ssi",)]
+    ids = [connection._session.transaction.id for connection in (first, second)]  # type: ignore[union-attr]
+    first.execute("UPDATE t SET v = 11 WHERE id = 1")
+    first.commit()
+    second.execute("UPDATE t SET v = 21 WHERE id = 2")
+    second.commit()
+    graph = watcher.execute("SELECT transaction, successor, kind, object FROM minidb_conflicts ORDER BY 1")
+    assert graph.fetchall() == [(ids[0], ids[1], "rw", "row (2) of table t"), (ids[1], None, None, None)]
+    for connection in (last, first, second):
+        connection.close()
+    assert watcher.execute("SELECT count(*) FROM minidb_conflicts").fetchone() == (0,)
 
 
 def test_explain_locks_tells_what_is_locked() -> None:

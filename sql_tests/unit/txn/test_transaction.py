@@ -15,7 +15,7 @@ from unit.txn.database_fixture import (
     rows_of,
 )
 
-from minidb.errors import InternalError, LockNotAvailable, NotSupportedError, SerializationFailure
+from minidb.errors import InternalError, LockNotAvailable, SerializationFailure
 from minidb.txn.control import StatementRestart
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, KEY_SHARE, ROW_EXCLUSIVE, SHARE
@@ -225,14 +225,6 @@ def test_read_only_transactions_write_nothing() -> None:
             attempt()
         assert raised.value.sqlstate == "25006"
     transaction.commit()
-
-
-def test_serializable_is_refused() -> None:
-    database = new_database()
-    with pytest.raises(NotSupportedError) as raised:
-        database.begin(IsolationLevel.SERIALIZABLE)
-    assert raised.value.sqlstate == "0A000"
-    assert not database.active
 
 
 def test_waits_end_with_lock_timeout() -> None:

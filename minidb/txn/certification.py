@@ -1,0 +1,188 @@
+"""Certification: a SERIALIZABLE transaction commits only if no cycle closes through it (conflict_graph.py).
+
+    begin      registered, so that what it may conflict with is retained
+    snapshot   READ ONLY and nothing could spoil it: a safe snapshot, nothing is recorded from here on
+    statement  if its cycle is certain already, it fails here rather than at COMMIT
+    commit     compared with all that are retained, under the graph's and the commit mutex
+    end        what nobody can conflict with any more is dropped
+
+**Safe snapshots** (Ports and Grittner, VLDB 2012). A reader R of snapshot S is on a cycle only if somebody
+that committed after S came before somebody that committed up to S, which takes an rw edge from a transaction
+that was active at S. So S is safe if no read/write transaction was active then, or if all those have ended
+and none came before anything that S shows. The first is looked for when a READ ONLY transaction takes its
+snapshot; a DEFERRABLE one waits for the second, and takes another snapshot if it turns out otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from minidb.errors import SerializationFailure
+from minidb.storage.store import Store
+from minidb.txn.conflict_graph import ConflictGraph, Dependencies, Edge, Footprint
+from minidb.txn.read_set import PREFIX, ReadSet
+from minidb.txn.state import LockTarget, TransactionState
+
+READ_SET_LIMIT = 10_000  # keys that one transaction's read set holds before it becomes coarser
+
+
+class Certification:
+    """The conflict graph of one database, and who is in it or may come to be."""
+
+    def __init__(self, store: Store, describe: Callable[[LockTarget], str]) -> None:
+        self.store = store
+        self.describe = describe
+        self.graph = ConflictGraph()
+        self.read_set_limit = READ_SET_LIMIT
+        self.snapshots: dict[int, TransactionState] = {}  # active, reading a snapshot (ssi)
+        self.writers: dict[int, TransactionState] = {}  # active, may write: they could spoil a snapshot
+        self._deferred: dict[int, set[int]] = {}  # snapshot -> ids of DEFERRABLE readers that it would spoil
+
+    # -- a transaction's life ---------------------------------------------------------------------------
+
+    def begin(self, transaction: TransactionState, reads_snapshot: bool, read_only: bool) -> None:
+        """Before its first snapshot is taken."""
+        transaction.reads = ReadSet(self.read_set_limit)
+        if not read_only:
+            self.writers[transaction.id] = transaction
+        if reads_snapshot:
+            self.snapshots[transaction.id] = transaction
+
+    def is_safe(self, commit_id: int) -> bool:
+        """Whether whoever takes the snapshot of that commit now, and only reads, can be on no cycle."""
+        return not self.writers and self.graph.last_commit_id <= commit_id
+
+    def forget_reads(self, transaction: TransactionState) -> None:
+        """Its snapshot is safe."""
+        self.snapshots.pop(transaction.id, None)
+        transaction.reads = None
+
+    def check(self, transaction: TransactionState) -> None:
+        """After a statement: fail now if COMMIT is certain to fail."""
+        graph = self.graph
+        reads = transaction.reads
+        if reads is None or graph.last_commit_id <= transaction.snapshot.commit_id:
+            return  # nothing was replaced that it has read
+        if not reads.ranges and not reads.whole and graph.writers.keys().isdisjoint(reads.keys):
+            if not graph.coarse_writers:
+                return
+        with graph.mutex:
+            node = self._footprint(transaction, transaction.snapshot.commit_id, reads)
+            found = graph.dependencies(node)
+            path = graph.cycle(found)
+        if path is not None:
+            raise self._refused(node, path, found.before[path[-1][0]], "")
+
+    def certify(self, transaction: TransactionState, commit_id: int, as_of: int | None) -> None:
+        """Refuse the commit, or enter it into the graph. `commit_id`: of the coming commit, or, of one that
+        wrote nothing, the newest. Called under the graph's mutex and the commit mutex."""
+        graph = self.graph
+        reads = transaction.reads
+        if reads is None:
+            return
+        if not graph.nodes and len(self.snapshots) == (transaction.id in self.snapshots):
+            # Nobody that it could conflict with is active or retained.
+            if transaction.writes or transaction.coarse_writes():
+                graph.last_commit_id = commit_id
+            return
+        node = self._footprint(transaction, as_of, reads)
+        found = graph.dependencies(node)
+        path = graph.cycle(found)
+        if path is not None:
+            raise self._refused(node, path, found.before[path[-1][0]], "on commit ")
+        if found.after and self._deferred:
+            self._spoil(found)
+        if node.changed() or found.before:  # else no edge leads to it, now or later: it is on no cycle
+            graph.add(node, commit_id, found)
+            transaction.certified = node
+
+    def revoke(self, transaction: TransactionState) -> None:
+        """The commit has failed after all."""
+        if transaction.certified is not None:
+            with self.graph.mutex:
+                self.graph.remove(transaction.certified)
+            transaction.certified = None
+
+    def end(self, transaction: TransactionState) -> None:
+        """It has committed or rolled back."""
+        self.snapshots.pop(transaction.id, None)
+        self.writers.pop(transaction.id, None)
+        transaction.certified = None
+        graph = self.graph
+        if graph.nodes:
+            with graph.mutex:
+                # In this order: whoever takes its first snapshot meanwhile takes one that is no older.
+                seen = [self.store.latest.commit_id]
+                seen.extend([each.snapshot.commit_id for each in list(self.snapshots.values()) if each.used])
+                graph.prune(seen)
+
+    def _footprint(self, transaction: TransactionState, as_of: int | None, reads: ReadSet) -> Footprint:
+        return Footprint(
+            transaction.id,
+            as_of,
+            reads,
+            transaction.writes,
+            transaction.coarse_writes(),
+            self.store.latest,
+        )
+
+    # -- DEFERRABLE -------------------------------------------------------------------------------------
+
+    def others_that_write(self, transaction: TransactionState) -> tuple[TransactionState, ...]:
+        """Whom a DEFERRABLE transaction has to wait for."""
+        return tuple([each for each in list(self.writers.values()) if each is not transaction])
+
+    def watch_snapshot(self, transaction: TransactionState) -> bool:
+        """From now on a commit that would make this transaction's snapshot unsafe is noted. False: there may
+        have been one already."""
+        commit_id = transaction.snapshot.commit_id
+        with self.graph.mutex:
+            if self.graph.last_commit_id > commit_id:
+                return False
+            self._deferred.setdefault(commit_id, set()).add(transaction.id)
+        return True
+
+    def was_spoilt(self, transaction: TransactionState) -> bool:
+        """Whether there was one; the snapshot is watched no longer."""
+        commit_id = transaction.snapshot.commit_id
+        with self.graph.mutex:
+            waiting = self._deferred.get(commit_id, set())
+            spoilt = transaction.id not in waiting
+            waiting.discard(transaction.id)
+            if not waiting:
+                self._deferred.pop(commit_id, None)
+        return spoilt
+
+    def _spoil(self, found: Dependencies) -> None:
+        for commit_id in list(self._deferred):
+            if self.graph.reaches(found, commit_id):
+                self._deferred[commit_id].clear()
+
+    # -- words ------------------------------------------------------------------------------------------
+
+    def _refused(
+        self, node: Footprint, path: list[tuple[Footprint, Edge]], last: Edge, when: str
+    ) -> SerializationFailure:
+        lines = []
+        at = node
+        for successor, edge in path:
+            lines.append(self._edge(at, successor, edge))
+            at = successor
+        lines.append(self._edge(at, node, last))
+        return SerializationFailure(
+            "could not serialize access due to read/write dependencies among transactions",
+            detail=f"Transaction {node.id} {when}would close a cycle:\n" + "\n".join(lines),
+            hint="The transaction might succeed if retried.",
+        )
+
+    def _edge(self, first: Footprint, second: Footprint, edge: Edge) -> str:
+        what = self.describe(edge.key)
+        a, b = first.id, second.id
+        reason = {
+            "wr": f"{b} read {what} as {a} wrote it",
+            "ww": f"{b} replaced {what}, which {a} wrote",
+            "rw": f"{a} read {what} before {b} wrote it",
+        }[edge.kind]
+        if len(edge.key) <= PREFIX:
+            reason += " (of a transaction whose reads or writes are kept by table only)"
+        return f"transaction {a} -{edge.kind}-> transaction {b}: {reason}"
