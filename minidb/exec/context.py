@@ -27,9 +27,9 @@ class ExecutionContext(EvaluationContext):
     """`transaction` is a Transaction, or for a lone SELECT any object with a snapshot's `get` and `batches`.
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
-    session     who runs the statement; it answers nextval / currval / setval / lastval
     watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
-    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks
+    session     who runs the statement: it answers nextval and its kind, system views, and holds advisory
+    locks
     """
 
     __slots__ = (
@@ -113,6 +113,11 @@ class ExecutionContext(EvaluationContext):
     def advisory_unlock_all(self) -> None:
         """pg_advisory_unlock_all."""
         self.session.advisory.unlock_all()
+
+    def session_id(self) -> int:
+        """pg_backend_pid."""
+        result: int = self.session.id
+        return result
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""

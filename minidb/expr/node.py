@@ -62,6 +62,10 @@ class EvaluationContext:
         """pg_advisory_unlock_all."""
         raise NotImplementedError
 
+    def session_id(self) -> int:
+        """The number of the session that runs the statement: pg_backend_pid."""
+        raise NotImplementedError
+
     def check_cancel(self) -> None:
         """Raise QueryCanceled if the statement was interrupted or timed out; cheap, but once a batch."""
         raise NotImplementedError

@@ -19,6 +19,7 @@ from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.plan.traverse import expressions, scanned_tables, walk_statement
 from minidb.session.prepared import Prepared, row_converter
+from minidb.session.system_views import SYSTEM_VIEWS
 from minidb.sql.bind import bind
 from minidb.sql.parse import ParsedStatement
 from minidb.value.python_values import OUTPUT_CONVERTERS
@@ -32,7 +33,7 @@ def prepare(
     settings: Mapping[str, Any],
 ) -> Prepared:
     """The statement, ready to run under `catalog`."""
-    bound = bind(parsed, catalog, parameter_types, settings)
+    bound = bind(parsed, catalog, parameter_types, settings, SYSTEM_VIEWS)
     statement = bound.plan
     locks_rows = False
     columns = bound.columns if bound.columns else None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from minidb.plan.explain import explain
+from minidb.plan.explain_locks import explain_locks
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -94,6 +95,24 @@ def test_optimize(planning: Planning, rewrite_golden: bool) -> None:
         return {"": explain(plan).splitlines()}
 
     check(PLANS / "optimize.golden", run, rewrite_golden)
+
+
+def test_explain_locks(rewrite_golden: bool) -> None:
+    """What is locked whatever the level, and what becomes of reads under each way to be serializable."""
+    planning = Planning((PLANS / "explain_locks.sql").read_text(encoding="utf-8"))
+    ways = (("ssi", "predicate"), ("2pl", "predicate"), ("2pl", "next-key"))
+
+    def run(case: GoldenCase) -> Results:
+        plan = optimize(planning.plan("\n".join(case.script)))
+        below = explain_locks(plan, "repeatable read", "ssi", "predicate")
+        found = {"": below}
+        for way in ways:
+            lines = explain_locks(plan, "serializable", *way)
+            assert lines[: len(below) - 1] == below[:-1]
+            found[" ".join(way)] = lines[len(below) - 1 :]
+        return found
+
+    check(PLANS / "explain_locks.golden", run, rewrite_golden)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ROW_NAMES, TABLE_NAMES
+from minidb.txn.lock_report import lock_entries
 from minidb.txn.lock_table import LockTable
 from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
 from minidb_testkit.golden import GoldenCase, Results, check
@@ -106,10 +107,10 @@ class Scenario:
 
     def show(self) -> list[str]:
         lines: list[str] = []
-        for target, owner, mode, granted in self.locks.entries():
-            names = ROW_NAMES if isinstance(target, bytes) else TABLE_NAMES
-            holder = f"session {-owner}" if owner < 0 else owner
-            lines.append(f"    {describe(target)}: {holder} {names[mode]}{'' if granted else ' waits'}")
+        for lock in lock_entries(self.locks):
+            waits = "" if lock.granted else " waits"
+            holder = f"session {-lock.holder}" if lock.holder < 0 else lock.holder
+            lines.append(f"    {describe(lock.target)}: {holder} {lock.mode_name}{waits}")
         return lines or ["    nothing"]
 
     def run(self, case: GoldenCase) -> Results:

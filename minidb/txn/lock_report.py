@@ -1,0 +1,63 @@
+"""Every lock of a database at one moment: what the views of locks show.
+
+Locks that nobody contests are in their holders' own dictionaries, and change while this looks at them; the
+queues, and who waits for whom, hold still under the lock table's mutex.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minidb.txn.lock_modes import NO_KEY_UPDATE, TABLE_NAMES, UPDATE, mode_name
+from minidb.txn.lock_table import LockTable
+from minidb.txn.state import AdvisoryKey, LockTarget, SessionOwner
+
+
+@dataclass(frozen=True, slots=True)
+class LockEntry:
+    """One lock that is held, or (with `waits_for` and `since`) waited for."""
+
+    target: LockTarget
+    holder: int  # a transaction's id; of what a session holds by itself, -(its id)
+    mode: int
+    granted: bool = True
+    waits_for: tuple[int, ...] = ()  # holders
+    since: float | None = None  # time.time()
+
+    @property
+    def mode_name(self) -> str:
+        """`FOR UPDATE`, `ROW EXCLUSIVE`."""
+        return mode_name(self.mode, isinstance(self.target, int | AdvisoryKey))
+
+
+def lock_entries(locks: LockTable) -> list[LockEntry]:
+    """The locks held, transaction by transaction, then those waited for in the order of their queues."""
+    found: list[LockEntry] = []
+    with locks.mutex:
+        for transaction in list(locks.active.values()):
+            id_ = transaction.id
+            for key, mode in list(transaction.held.items()):
+                # One that is asked for this moment is noted already, and not owned yet.
+                if mode < NO_KEY_UPDATE or locks.owners.get(key) is transaction:
+                    found.append(LockEntry(key, id_, mode))
+            found.extend([LockEntry(prefix, id_, UPDATE) for prefix in sorted(transaction.escalated or ())])
+            for storage_id, mask in list(transaction.table_locks.items()):
+                found.extend([LockEntry(storage_id, id_, mode) for mode in TABLE_NAMES if mask & mode])
+        for queue in locks.queues.values():
+            if isinstance(queue.target, AdvisoryKey):
+                for holder, mask in queue.granted.items():
+                    id_ = -holder.id if isinstance(holder, SessionOwner) else holder.id
+                    found.extend([LockEntry(queue.target, id_, mode) for mode in TABLE_NAMES if mask & mode])
+        for ranges in locks.announced.values():
+            found.extend(
+                [LockEntry(each.target, each.owner.id, each.mode) for each in ranges if each.granted]
+            )
+        waiting = [request for queue in locks.queues.values() for request in queue.waiting]
+        for request in [*waiting, *locks.ranges.parked]:
+            blockers = tuple(
+                [-each.id if isinstance(each, SessionOwner) else each.id for each in locks.blockers(request)]
+            )
+            found.append(
+                LockEntry(request.target, request.owner.id, request.mode, False, blockers, request.since)
+            )
+    return found
