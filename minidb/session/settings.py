@@ -165,7 +165,7 @@ DESCRIPTIONS: dict[str, str] = {
     "range_locking": "What 2pl locks of a range: predicate or next-key.",
     "lock_timeout": "Longest wait for a lock; 0 waits as long as it takes.",
     "statement_timeout": "Longest run of a statement; 0 for no limit.",
-    "idle_in_transaction_session_timeout": "Longest time between statements of a transaction; 0 for no limit.",
+    "idle_in_transaction_session_timeout": "Longest pause between statements of a transaction; 0 for none.",
     "transaction_timeout": "Longest time from a transaction's beginning to its end; 0 for no limit.",
     "synchronous_commit": "Whether COMMIT returns only when the commit is on disk.",
     "work_mem": "Memory for each sort or hash, before it goes to disk.",
