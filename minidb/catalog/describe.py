@@ -115,7 +115,9 @@ def locate(catalog: Catalog, target: bytes | int) -> tuple[CatalogObject | None,
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:
-            types = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
+            if not table.primary_key and len(target) > 4:
+                return table, f"row ({int.from_bytes(target[4:], 'big')})"  # its hidden row id
+            types = [table.slot_types[slot] for slot in table.primary_key]
             return table, f"row {_values(types, None, target)}"
         for index in table.indexes:
             if index.storage_id == storage_id:

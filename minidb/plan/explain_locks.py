@@ -7,7 +7,7 @@
     Reads: recorded (SERIALIZABLE, ssi)
       keys of account: (account.id = 1)
 
-Writes lock alike at every level. Reads leave nothing below SERIALIZABLE; there each access of the plan is
+Writes lock alike at every level, reads under two-phase locking only. Reads leave nothing below SERIALIZABLE; there each access of the plan is
 recorded or share-locked, as a key or as a range with the condition that its rows must meet besides.
 """
 
@@ -32,7 +32,9 @@ def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str) -> 
     printer.node(plan, 0)  # numbers the sub-plans as EXPLAIN does
     locks: list[str] = []
     for node in plans:
-        if isinstance(node, Lock):
+        if isinstance(node, Scan) and level == "serializable" and strategy == "2pl":
+            locks.append(f"ACCESS SHARE on table {node.table.name}")
+        elif isinstance(node, Lock):
             locks.extend(_row_locks(node, printer))
         elif isinstance(node, Change):
             locks.extend(_change_locks(node, printer))
