@@ -7,7 +7,7 @@
     Reads: recorded (SERIALIZABLE, ssi)
       keys of account: (account.id = 1)
 
-Writes lock alike at every level, reads under two-phase locking only. Reads leave nothing below SERIALIZABLE; there each access of the plan is
+Writes lock alike at every level. Reads leave nothing below SERIALIZABLE; there each access of the plan is
 recorded or share-locked, as a key or as a range with the condition that its rows must meet besides.
 """
 
