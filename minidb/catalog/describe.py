@@ -10,6 +10,7 @@ from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.key_decode import decode_key, storage_id_of
 from minidb.txn.environment import describe_plainly
 from minidb.txn.read_set import ReadRange
+from minidb.txn.state import AdvisoryKey, QueueTarget
 from minidb.value.sql_types import BIGINT, SqlType, Value
 from minidb.value.text import to_text
 
@@ -95,7 +96,7 @@ def describe_range(catalog: Catalog, read: ReadRange) -> str:
     return f"keys {after} up to {describe_target(catalog, read.stop[:-1])}"
 
 
-def describe_target(catalog: Catalog, target: bytes | int) -> str:
+def describe_target(catalog: Catalog, target: QueueTarget) -> str:
     """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
     object_, part = locate(catalog, target)
     if object_ is None:
@@ -105,13 +106,16 @@ def describe_target(catalog: Catalog, target: bytes | int) -> str:
     return part if part.startswith("key") else f"{part} of {_kind(object_)} {object_.name}"
 
 
-def locate(catalog: Catalog, target: bytes | int) -> tuple[CatalogObject | None, str | None]:
+def locate(catalog: Catalog, target: QueueTarget) -> tuple[CatalogObject | None, str | None]:
     """The relation that a locked object is, or is part of, and which part: `row (7)`, `key (bob) of index k`.
 
-    (None, None) where the catalog does not know it: its own keys, and tables that are not committed yet.
+    (None, None) where the catalog does not know it: its own keys, tables that are not committed yet, advisory
+    locks.
     """
     if isinstance(target, int):
         return catalog.object_by_id(target), None
+    if isinstance(target, AdvisoryKey):
+        return None, None
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:

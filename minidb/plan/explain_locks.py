@@ -21,6 +21,7 @@ from minidb.plan.changes import Change, Delete, Insert, Target, Update, needed_s
 from minidb.plan.explain import Printer
 from minidb.plan.nodes import FullScan, KeyLookup, Lock, Plan, Scan
 from minidb.plan.traverse import expressions, subqueries, walk_plan
+from minidb.txn.lock_modes import ROW_NAMES
 
 _INDENT: Final = "  "
 
@@ -97,12 +98,15 @@ def _read(scan: Scan, printer: Printer, strategy: str, range_locking: str) -> st
 # --- SELECT ... FOR -------------------------------------------------------------------------------
 
 
+_WAITS: Final = {"block": "", "error": ", or 55P03 if it is locked", "skip": " that is not locked"}
+
+
 def _row_locks(plan: Lock, printer: Printer) -> Iterator[str]:
-    scans = [_scan_of(plan.source, key.id) for key in plan.keys]
-    for scan in scans:
-        yield f"ROW SHARE on table {scan.table.name}"
-    for scan in scans:
-        yield f"{plan.mode.upper()} on {_matching(scan, plan.source, printer)}"
+    for mark in plan.marks:
+        yield f"ROW SHARE on table {mark.table.name}"
+    for mark in plan.marks:
+        rows = _matching(_scan_of(plan.source, mark.key.id), plan.source, printer)
+        yield f"{ROW_NAMES[mark.mode]} on {rows}{_WAITS[mark.wait]}"
 
 
 def _scan_of(source: Plan, key: int) -> Scan:

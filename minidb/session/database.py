@@ -94,6 +94,8 @@ class Database:
         if len(self.prepared) >= PREPARED_LIMIT:
             self.prepared.clear()
         self.prepared[key] = prepared
+        if self.transactions.locks.barred:
+            self.prepared.pop(key, None)  # see explicit_locks.py
 
     def enter(self, session: object) -> int:
         """A session begins: the number that it goes by, here."""

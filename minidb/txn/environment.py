@@ -16,7 +16,7 @@ from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.read_set import ReadRange
 from minidb.txn.row_ids import RowIds
-from minidb.txn.state import LockTarget, QueueTarget, RangeWrite, TransactionState
+from minidb.txn.state import AdvisoryKey, LockTarget, QueueTarget, RangeWrite, TransactionState
 
 FIRST_ID: Final = 16  # storage ids below are the system's
 _ID_COUNTER: Final = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
@@ -63,6 +63,8 @@ def describe_range_plainly(read: ReadRange) -> str:
 
 def describe_plainly(target: QueueTarget) -> str:
     """Numbers and bytes, where no catalog gives names."""
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     if isinstance(target, int):
         return f"table {target}"
     storage_id = int.from_bytes(target[:4], "big")

@@ -150,6 +150,25 @@ def test_the_conflict_graph_is_shown_while_it_is_retained(watcher: Any) -> None:
     assert watcher.execute("SELECT count(*) FROM minidb_conflicts").fetchone() == (0,)
 
 
+def test_advisory_locks_are_shown_with_their_session(watcher: Any) -> None:
+    other = minidb.connect(":memory:watching")
+    other.execute("SELECT pg_advisory_lock(5), pg_advisory_xact_lock_shared(2, -1)").fetchall()
+    ((number,),) = other.execute("SELECT pg_backend_pid()").fetchall()
+    seen = watcher.execute("SELECT session, mode, object, key FROM minidb_locks ORDER BY holder IS NULL")
+    assert seen.fetchall() == [
+        (number, "SHARE", None, "advisory lock (2, -1)"),
+        (number, "EXCLUSIVE", None, "advisory lock 5"),
+    ]
+    seen = watcher.execute(
+        "SELECT pid, mode, classid, objid, objsubid FROM pg_locks WHERE locktype = 'advisory' ORDER BY objid"
+    )
+    assert seen.fetchall() == [
+        (number, "ExclusiveLock", 0, 5, 1),
+        (number, "ShareLock", 2, 2**32 - 1, 2),
+    ]
+    other.close()
+
+
 READ_COMMITTED = {"isolation_level": "read committed"}
 TWO_PHASE = {"isolation_level": "serializable", "serializable_strategy": "2pl"}
 
