@@ -109,7 +109,8 @@ def describe_target(catalog: Catalog, target: QueueTarget) -> str:
 def locate(catalog: Catalog, target: QueueTarget) -> tuple[CatalogObject | None, str | None]:
     """The relation that a locked object is, or is part of, and which part: `row (7)`, `key (bob) of index k`.
 
-    (None, None) where the catalog does not know it: its own keys, and tables that are not committed yet.
+    (None, None) where the catalog does not know it: its own keys, tables that are not committed yet, advisory
+    locks.
     """
     if isinstance(target, int):
         return catalog.object_by_id(target), None
@@ -118,7 +119,9 @@ def locate(catalog: Catalog, target: QueueTarget) -> tuple[CatalogObject | None,
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:
-            types = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
+            if not table.primary_key and len(target) > 4:
+                return table, f"row ({int.from_bytes(target[4:], 'big')})"  # its hidden row id
+            types = [table.slot_types[slot] for slot in table.primary_key]
             return table, f"row {_values(types, None, target)}"
         for index in table.indexes:
             if index.storage_id == storage_id:

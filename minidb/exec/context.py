@@ -28,8 +28,8 @@ class ExecutionContext(EvaluationContext):
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
     watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
-    session     who runs the statement: it answers nextval and its kind, system views, and holds advisory
-    locks
+    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks,
+                is what the system views look at
     """
 
     __slots__ = (
@@ -97,6 +97,11 @@ class ExecutionContext(EvaluationContext):
         result: int = self.session.sequence_value(operation, name, value)
         return result
 
+    def session_id(self) -> int:
+        """pg_backend_pid."""
+        result: int = self.session.id
+        return result
+
     def advisory_lock(
         self, first: int, second: int | None, *, shared: bool, session: bool, wait: bool
     ) -> bool:
@@ -113,11 +118,6 @@ class ExecutionContext(EvaluationContext):
     def advisory_unlock_all(self) -> None:
         """pg_advisory_unlock_all."""
         self.session.advisory.unlock_all()
-
-    def session_id(self) -> int:
-        """pg_backend_pid."""
-        result: int = self.session.id
-        return result
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""

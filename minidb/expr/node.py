@@ -48,6 +48,10 @@ class EvaluationContext:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError
 
+    def session_id(self) -> int:
+        """The number of the session that runs the statement: pg_backend_pid."""
+        raise NotImplementedError
+
     def advisory_lock(
         self, first: int, second: int | None, *, shared: bool, session: bool, wait: bool
     ) -> bool:
@@ -60,10 +64,6 @@ class EvaluationContext:
 
     def advisory_unlock_all(self) -> None:
         """pg_advisory_unlock_all."""
-        raise NotImplementedError
-
-    def session_id(self) -> int:
-        """The number of the session that runs the statement: pg_backend_pid."""
         raise NotImplementedError
 
     def check_cancel(self) -> None:

@@ -19,16 +19,11 @@ from typing import Final
 from minidb.catalog.schema import ForeignKeySchema, Table
 from minidb.plan.changes import Change, Delete, Insert, Target, Update, needed_slots
 from minidb.plan.explain import Printer
-from minidb.plan.nodes import FullScan, KeyLookup, Lock, Plan, Scan, Waiting
+from minidb.plan.nodes import FullScan, KeyLookup, Lock, Plan, Scan
 from minidb.plan.traverse import expressions, subqueries, walk_plan
 from minidb.txn.lock_modes import ROW_NAMES
 
 _INDENT: Final = "  "
-_WAITING: Final[dict[Waiting, str]] = {
-    "block": "",
-    "skip": ", leaving out those that are locked",
-    "error": ", or fails where it would have to wait",
-}
 
 
 def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str) -> list[str]:
@@ -38,7 +33,9 @@ def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str) -> 
     printer.node(plan, 0)  # numbers the sub-plans as EXPLAIN does
     locks: list[str] = []
     for node in plans:
-        if isinstance(node, Lock):
+        if isinstance(node, Scan) and level == "serializable" and strategy == "2pl":
+            locks.append(f"ACCESS SHARE on table {node.table.name}")
+        elif isinstance(node, Lock):
             locks.extend(_row_locks(node, printer))
         elif isinstance(node, Change):
             locks.extend(_change_locks(node, printer))
@@ -101,12 +98,15 @@ def _read(scan: Scan, printer: Printer, strategy: str, range_locking: str) -> st
 # --- SELECT ... FOR -------------------------------------------------------------------------------
 
 
+_WAITS: Final = {"block": "", "error": ", or 55P03 if it is locked", "skip": " that is not locked"}
+
+
 def _row_locks(plan: Lock, printer: Printer) -> Iterator[str]:
     for mark in plan.marks:
         yield f"ROW SHARE on table {mark.table.name}"
     for mark in plan.marks:
         rows = _matching(_scan_of(plan.source, mark.key.id), plan.source, printer)
-        yield f"{ROW_NAMES[mark.mode]} on {rows}{_WAITING[mark.wait]}"
+        yield f"{ROW_NAMES[mark.mode]} on {rows}{_WAITS[mark.wait]}"
 
 
 def _scan_of(source: Plan, key: int) -> Scan:

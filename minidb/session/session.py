@@ -465,9 +465,6 @@ class Session(SessionState):
     @contextmanager
     def statement(self, text: str | ParsedStatement) -> Iterator[None]:
         """The running of one statement: its time-out, what watchers see of it, and its failure."""
-        self.present = text
-        self.statement_began = time()
-        self.running = True
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction
@@ -475,6 +472,9 @@ class Session(SessionState):
         timer = self.timer
         if timer is not None:
             self._enter(timer)
+        self.present = text
+        self.statement_began = time()
+        self.running = True
         try:
             yield
         except Error as error:
@@ -490,9 +490,9 @@ class Session(SessionState):
         except MemoryError:
             raise out_of_memory() from None
         finally:
+            self.running = False
+            self.statement_ended = time()
             if self.timer is not None:
                 if timer is None:
                     self._enter(self.timer)  # this statement has set the timeout
                 self.timer.leave(self.transaction)
-            self.running = False
-            self.statement_ended = time()

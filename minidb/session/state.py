@@ -64,12 +64,12 @@ class SessionState:
         self._terminated: Error | None = None  # what ended the open transaction, until that has been told
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
-        self.advisory = AdvisoryLocks(database.transactions.locks, database.transactions.next_session_id)
         # For those who watch. A fast statement leaves no times: it would cost it a tenth of its own.
         self.id = database.enter(self)
         self.opened = self.statement_began = self.statement_ended = time()
         self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
         self.running = False  # in the general path
+        self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""

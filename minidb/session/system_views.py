@@ -21,7 +21,7 @@ from minidb.session.state import SessionState
 from minidb.txn.environment import describe_plainly
 from minidb.txn.lock_report import lock_entries
 from minidb.txn.read_set import ReadRange
-from minidb.txn.state import LockTarget, RangeWrite
+from minidb.txn.state import AdvisoryKey, LockTarget, RangeWrite, SessionOwner, TransactionState
 from minidb.txn.transaction import ACTIVE
 from minidb.value.interval import Interval
 from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, INTERVAL, TEXT, TIMESTAMPTZ, Row
@@ -37,9 +37,20 @@ def moment(seconds: float | None) -> datetime.datetime | None:
     return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
-def listed(numbers: Iterable[int]) -> str | None:
-    """`4, 7`; NULL for none."""
-    return ", ".join([str(number) for number in numbers]) or None
+def listed(owners: Iterable[TransactionState]) -> str | None:
+    """`4, 7, session 2`; NULL for none."""
+    texts = [f"{'session ' if isinstance(owner, SessionOwner) else ''}{owner.id}" for owner in owners]
+    return ", ".join(texts) or None
+
+
+def holders(session: SessionState) -> dict[TransactionState, int]:
+    """The session of each open transaction."""
+    return {each.transaction: each.id for each in sessions(session) if each.transaction is not None}
+
+
+def session_of(owner: TransactionState, known: dict[TransactionState, int]) -> int | None:
+    """The number of the session that owns a lock, itself or by its transaction."""
+    return owner.id if isinstance(owner, SessionOwner) else known.get(owner)
 
 
 # --- transactions ---------------------------------------------------------------------------------
@@ -89,14 +100,18 @@ def _kind(target: LockTarget) -> str:
     """PostgreSQL's name for such an object."""
     if isinstance(target, int):
         return "relation"
+    if isinstance(target, AdvisoryKey):
+        return "advisory"
     return "tuple" if isinstance(target, bytes) else "object"
 
 
 def _locks(session: SessionState) -> Iterator[Row]:
+    known = holders(session)
     for lock in lock_entries(session.database.transactions.locks):
         object_, part = _place(session, lock.target)
         yield (
-            lock.holder,
+            None if isinstance(lock.owner, SessionOwner) else lock.owner.id,
+            session_of(lock.owner, known),
             lock.mode_name,
             None if object_ is None else object_.name,
             part,
@@ -119,23 +134,34 @@ _LOCK_MODES: Final = {
 
 
 def _postgresql_locks(session: SessionState) -> Iterator[Row]:
-    owners = {each.transaction.id: each for each in sessions(session) if each.transaction is not None}
+    known = holders(session)
     for lock in lock_entries(session.database.transactions.locks):
-        object_, _ = _place(session, lock.target)
-        owner = owners.get(lock.holder)
-        name = lock.mode_name
+        target, name = lock.target, lock.mode_name
+        object_, _ = _place(session, target)
+        number = session_of(lock.owner, known)
+        high, low, columns = _advisory(target) if isinstance(target, AdvisoryKey) else (None, None, None)
         yield (
-            _kind(lock.target),
+            _kind(target),
             None,  # database: there is one
-            lock.target if isinstance(lock.target, int) else None if object_ is None else object_.id,
+            target if isinstance(target, int) else None if object_ is None else object_.id,
             None,
             None,
-            f"{0 if owner is None else owner.id}/{lock.holder}",
-            None if owner is None else owner.id,
+            high,
+            low,
+            columns,
+            f"{number or 0}/{0 if isinstance(lock.owner, SessionOwner) else lock.owner.id}",
+            number,
             _LOCK_MODES.get(name) or "".join([word.capitalize() for word in name.split()]) + "Lock",
             lock.granted,
             moment(lock.since),
         )
+
+
+def _advisory(key: AdvisoryKey) -> tuple[int, int, int]:
+    """classid, objid and objsubid: two integers as they are, or the halves of a bigint."""
+    if key.second is not None:
+        return key.first % 2**32, key.second % 2**32, 2
+    return (key.first >> 32) % 2**32, key.first % 2**32, 1
 
 
 def _conflicts(session: SessionState) -> Iterator[Row]:
@@ -255,6 +281,7 @@ _ALL: Final[Sequence[SystemView]] = (
         "the locks that transactions hold or wait for",
         (
             ("holder", BIGINT),
+            ("session", INTEGER),
             ("mode", TEXT),
             ("object", TEXT),
             ("key", TEXT),
@@ -305,6 +332,9 @@ _ALL: Final[Sequence[SystemView]] = (
             ("relation", INTEGER),
             ("page", INTEGER),
             ("tuple", INTEGER),
+            ("classid", BIGINT),
+            ("objid", BIGINT),
+            ("objsubid", INTEGER),
             ("virtualtransaction", TEXT),
             ("pid", INTEGER),
             ("mode", TEXT),

@@ -113,12 +113,7 @@ def _stored_tables(binder: Binder, names: tuple[TableName, ...]) -> list[Table]:
         if isinstance(relation, Table):
             found.append(relation)
         elif isinstance(relation, SystemView):
-            raise ProgrammingError(
-                f'cannot lock relation "{name.name}"',
-                sqlstate="42809",
-                position=name.position,
-                detail="This operation is not supported for system views.",
-            )
+            raise ProgrammingError(f'"{name.name}" is not a table', sqlstate="42809", position=name.position)
         else:
             view = binder.query(parse_query(relation.query)).plan
             found.extend([node.table for node in walk_statement(view) if isinstance(node, Scan)])

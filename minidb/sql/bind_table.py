@@ -72,7 +72,7 @@ def bind_table(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
     if isinstance(found, View):
         return _bind_view(context, found, alias, position_of(tree))
     if isinstance(found, SystemView):
-        return _bind_system_view(context, found, alias, tree)
+        return _bind_system_view(context, found, alias)
     item = scan(binder, found, name if alias is None else identifier(alias.this), context.query)
     relation = item.scope.relations[0]
     locked = strongest(context.locks, relation.name)
@@ -182,18 +182,15 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
     return derived(context, query, relation_name, names[:shown], alias)
 
 
-def _bind_system_view(
-    context: FromContext, view: SystemView, alias: exp.Expression | None, tree: exp.Expression
-) -> Item:
+def _bind_system_view(context: FromContext, view: SystemView, alias: exp.Expression | None) -> Item:
     """Its rows exist only while they are read: FOR UPDATE passes them by, as it does a function's."""
     relation_name = view.name if alias is None else identifier(alias.this)
-    for clause in context.locks:
-        if clause.of and clause.means(relation_name):
-            raise refuse(f'{clause.name} of the system view "{view.name}" is', tree)
     columns = tuple([context.binder.new_column(name, type_, relation_name) for name, type_ in view.columns])
     scope = context.query.sibling()
     names = tuple([name for name, _ in view.columns])
-    scope.add(Relation(relation_name, names, columns, original=view.name if alias is not None else None))
+    relation = Relation(relation_name, names, columns, original=view.name if alias is not None else None)
+    relation.unlockable = "a system view"
+    scope.add(relation)
     _rename(scope, alias)
     return Item(SystemScan(view, relation_name, columns), scope)
 

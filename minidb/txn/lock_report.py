@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from minidb.txn.lock_modes import NO_KEY_UPDATE, TABLE_NAMES, UPDATE, mode_name
 from minidb.txn.lock_table import LockTable
-from minidb.txn.state import AdvisoryKey, LockTarget, SessionOwner
+from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class LockEntry:
     """One lock that is held, or (with `waits_for` and `since`) waited for."""
 
     target: LockTarget
-    holder: int  # a transaction's id; of what a session holds by itself, -(its id)
+    owner: TransactionState  # or the session that owns advisory locks
     mode: int
     granted: bool = True
-    waits_for: tuple[int, ...] = ()  # holders
+    waits_for: tuple[TransactionState, ...] = ()
     since: float | None = None  # time.time()
 
     @property
@@ -35,29 +35,28 @@ def lock_entries(locks: LockTable) -> list[LockEntry]:
     found: list[LockEntry] = []
     with locks.mutex:
         for transaction in list(locks.active.values()):
-            id_ = transaction.id
             for key, mode in list(transaction.held.items()):
                 # One that is asked for this moment is noted already, and not owned yet.
                 if mode < NO_KEY_UPDATE or locks.owners.get(key) is transaction:
-                    found.append(LockEntry(key, id_, mode))
-            found.extend([LockEntry(prefix, id_, UPDATE) for prefix in sorted(transaction.escalated or ())])
+                    found.append(LockEntry(key, transaction, mode))
+            for prefix in sorted(transaction.escalated or ()):
+                found.append(LockEntry(prefix, transaction, UPDATE))
             for storage_id, mask in list(transaction.table_locks.items()):
-                found.extend([LockEntry(storage_id, id_, mode) for mode in TABLE_NAMES if mask & mode])
+                found.extend([LockEntry(storage_id, transaction, mode) for mode in _modes(mask)])
         for queue in locks.queues.values():
             if isinstance(queue.target, AdvisoryKey):
-                for holder, mask in queue.granted.items():
-                    id_ = -holder.id if isinstance(holder, SessionOwner) else holder.id
-                    found.extend([LockEntry(queue.target, id_, mode) for mode in TABLE_NAMES if mask & mode])
+                for owner, mask in queue.granted.items():
+                    found.extend([LockEntry(queue.target, owner, mode) for mode in _modes(mask)])
         for ranges in locks.announced.values():
-            found.extend(
-                [LockEntry(each.target, each.owner.id, each.mode) for each in ranges if each.granted]
-            )
+            found.extend([LockEntry(each.target, each.owner, each.mode) for each in ranges if each.granted])
         waiting = [request for queue in locks.queues.values() for request in queue.waiting]
         for request in [*waiting, *locks.ranges.parked]:
-            blockers = tuple(
-                [-each.id if isinstance(each, SessionOwner) else each.id for each in locks.blockers(request)]
-            )
+            blockers = tuple(locks.blockers(request))
             found.append(
-                LockEntry(request.target, request.owner.id, request.mode, False, blockers, request.since)
+                LockEntry(request.target, request.owner, request.mode, False, blockers, request.since)
             )
     return found
+
+
+def _modes(mask: int) -> list[int]:
+    return [mode for mode in TABLE_NAMES if mask & mode]

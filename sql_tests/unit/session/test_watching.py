@@ -150,9 +150,38 @@ def test_the_conflict_graph_is_shown_while_it_is_retained(watcher: Any) -> None:
     assert watcher.execute("SELECT count(*) FROM minidb_conflicts").fetchone() == (0,)
 
 
-def test_explain_locks_tells_what_is_locked() -> None:
-    """Every statement of the golden file, really run: the tables that it locks, and how it locks rows."""
-    connection = minidb.connect(":memory:")
+def test_advisory_locks_are_shown_with_their_session(watcher: Any) -> None:
+    other = minidb.connect(":memory:watching")
+    other.execute("SELECT pg_advisory_lock(5), pg_advisory_xact_lock_shared(2, -1)").fetchall()
+    ((number,),) = other.execute("SELECT pg_backend_pid()").fetchall()
+    seen = watcher.execute("SELECT session, mode, object, key FROM minidb_locks ORDER BY holder IS NULL")
+    assert seen.fetchall() == [
+        (number, "SHARE", None, "advisory lock (2, -1)"),
+        (number, "EXCLUSIVE", None, "advisory lock 5"),
+    ]
+    seen = watcher.execute(
+        "SELECT pid, mode, classid, objid, objsubid FROM pg_locks WHERE locktype = 'advisory' ORDER BY objid"
+    )
+    assert seen.fetchall() == [
+        (number, "ExclusiveLock", 0, 5, 1),
+        (number, "ShareLock", 2, 2**32 - 1, 2),
+    ]
+    other.close()
+
+
+READ_COMMITTED = {"isolation_level": "read committed"}
+TWO_PHASE = {"isolation_level": "serializable", "serializable_strategy": "2pl"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [READ_COMMITTED, TWO_PHASE, {**TWO_PHASE, "range_locking": "next-key"}],
+    ids=["read committed", "2pl predicate", "2pl next-key"],
+)
+def test_explain_locks_tells_what_is_locked(settings: dict[str, str]) -> None:
+    """Every statement of the golden file, really run: the tables that it locks, how it locks rows, and under
+    two-phase locking the tables whose keys and ranges it share-locks."""
+    connection = minidb.connect(":memory:", **settings)
     connection.cursor().executescript((PLANS / "explain_locks.sql").read_text(encoding="utf-8"))
     connection.cursor().executescript(
         "INSERT INTO branch VALUES (1, 'x'), (2, 'y');"
@@ -162,14 +191,18 @@ def test_explain_locks_tells_what_is_locked() -> None:
     cases = parse((PLANS / "explain_locks.golden").read_text(encoding="utf-8"))
     for case in cases:
         (statement,) = case.script
-        lines = [line for (line,) in connection.execute(f"EXPLAIN (LOCKS) {statement}").fetchall()]
-        told = set(re.findall(r"^  ([A-Z ]+) on (table \w+|.)", "\n".join(lines), re.MULTILINE))
-        tables = {(mode, what[6:]) for mode, what in told if what.startswith("table")}
+        told = "\n".join([line for (line,) in connection.execute(f"EXPLAIN (LOCKS) {statement}").fetchall()])
+        modes = set(re.findall(r"^  ([A-Z ]+) on (table \w+|.)", told, re.MULTILINE))
+        tables = {(mode, what[6:]) for mode, what in modes if what.startswith("table")}
+        read = set(re.findall(r"^  (?:keys|range|all rows|all) of (\w+)", told, re.MULTILINE))
         connection.execute(statement)
         locks = connection.execute("SELECT mode, object, key FROM minidb_locks").fetchall()
-        assert {(mode, name) for mode, name, key in locks if key is None} == tables, statement
-        assert {mode for mode, _, key in locks if key is not None} <= {mode for mode, _ in told}, statement
         connection.rollback()
+        assert {(mode, name) for mode, name, key in locks if key is None} == tables, statement
+        parts = {(mode, name) for mode, name, key in locks if key is not None}
+        shared = {(mode, name) for mode, name in parts if mode in ("SHARE", "FOR SHARE")}
+        assert {mode for mode, _ in parts - shared} <= {mode for mode, _ in modes}, statement
+        assert {name for _, name in shared} <= read <= {name for _, name in parts}, statement
     assert len(cases) > 15
     connection.close()
 
