@@ -195,7 +195,8 @@ class Transaction(TransactionReads):
                 self._saw_latest = True
                 self.saw_existence(key)
                 return False
-            if self._watches_writes:
+            changed = self.store.latest is not self.snapshot
+            if self._watches_writes or (changed and self._sees_what_is_gone(key)):
                 self.control.before_write(self, key)
             if key < _CATALOG_END and self._catalog_from < 0:
                 self._catalog_from = self.base_position + len(self.undo)
@@ -209,6 +210,11 @@ class Transaction(TransactionReads):
         if len(undo) >= self._account_at:
             self._account()
         return True
+
+    def _sees_what_is_gone(self, key: bytes) -> bool:
+        """Whether the snapshot shows a key that was deleted since. To insert it again is to write over that:
+        index entries of the old row, still seen, would lead to the new one."""
+        return not self._per_statement and self.snapshot.get(key) is not None
 
     def put_entry(self, key: bytes, value: bytes) -> None:
         """Write a key that nobody else can want: an index entry under its row's lock, a row with a new id."""
@@ -262,6 +268,10 @@ class Transaction(TransactionReads):
                     self._saw_latest = True
                     self.saw_existence(key)
                     return place
+        if latest is not self.snapshot and self.snapshot.first(low, high) is not None:
+            for key in fresh:
+                if self._sees_what_is_gone(key):
+                    self.control.before_write(self, key)
         self.put_entries(fresh)
         return None
 

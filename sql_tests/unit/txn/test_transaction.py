@@ -155,14 +155,29 @@ def test_insert_looks_at_the_newest_state_whatever_the_snapshot_shows() -> None:
     database = new_database(a=b"1")
     repeatable = begin(database, REPEATABLE_READ)
     writer = begin(database)
-    writer.delete(key(1))
     writer.put(key(2), b"2")
     writer.commit()
     assert repeatable.insert(key(2), b"again") is False
-    assert repeatable.insert(key(1), b"again") is True
-    assert repeatable.insert(key(1), b"again") is False
-    repeatable.delete(key(1))
-    assert repeatable.insert(key(1), b"once more") is True
+    assert repeatable.insert(key(3), b"new") is True
+    assert repeatable.insert(key(3), b"again") is False
+    repeatable.delete(key(3))
+    assert repeatable.insert(key(3), b"once more") is True
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_insert_of_a_key_that_only_the_snapshot_shows_writes_over_it(many: bool) -> None:
+    database = new_database(a=b"1")
+    repeatable, committed = begin(database, REPEATABLE_READ), begin(database)
+    writer = begin(database)
+    writer.delete(key(1))
+    writer.commit()
+    with pytest.raises(SerializationFailure, match="concurrent delete"):
+        if many:
+            repeatable.insert_many([(key(1), b"again")])
+        else:
+            repeatable.insert(key(1), b"again")
+    repeatable.rollback()
+    assert committed.insert(key(1), b"again") is True
 
 
 def test_insert_many_is_all_or_nothing() -> None:
