@@ -14,8 +14,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from minidb.errors import Error, InterfaceError
+from minidb.errors import Error, InFailedTransaction, InterfaceError, InternalError
 from minidb.session.session import Session
+from minidb.txn.isolation import IsolationLevel
+from minidb.txn.transaction import Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,7 +98,8 @@ class TransactionBlock:
 
     def _begin(self) -> None:
         session = self._session
-        if session.in_transaction:
+        if session.transaction is not None:
+            self._check_fits(session.transaction)
             name = f"_block_{len(self._savepoints) + session.savepoint_count + 1}"
             session.savepoint(name)
             self._savepoints.append(name)
@@ -104,12 +107,31 @@ class TransactionBlock:
             session.begin(self._isolation_level, self._read_only)
             self._savepoints.append(None)
 
+    def _check_fits(self, outer: Transaction) -> None:
+        # A savepoint cannot give what was asked for; to go on without it would be to ignore it.
+        level = self._isolation_level
+        if level is not None and IsolationLevel.named(level) is not outer.level:
+            wanted = f"isolation level {level.upper()}"
+        elif self._read_only is not None and self._read_only != outer.read_only:
+            wanted = "READ ONLY" if self._read_only else "READ WRITE"
+        else:
+            return
+        raise InternalError(
+            f"a block inside of a transaction cannot have {wanted}",
+            sqlstate="25001",
+            hint="Commit or roll back first; without autocommit, any statement has begun a transaction.",
+        )
+
     def _end(self, succeeded: bool) -> None:
         session = self._session
         name = self._savepoints.pop()
         if name is None:
             if succeeded:
-                session.commit()
+                if not session.commit():
+                    raise InFailedTransaction(
+                        "the transaction was rolled back, as a statement in it had failed",
+                        hint="An error that the block caught has undone all of it; catch it outside.",
+                    )
             else:
                 session.rollback()
         elif succeeded:

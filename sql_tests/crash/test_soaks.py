@@ -16,6 +16,8 @@ import pytest
         ["interrupt_soak", "--seconds", "1.5"],
         ["interrupt_soak", "--seconds", "1.5", "--autocommit"],
         ["thread_soak", "--seconds", "1.5"],
+        ["history_soak", "--transactions", "200", "--seeds", "2", "--level", "repeatable read"],
+        ["history_soak", "--transactions", "200", "--seeds", "1", "--level", "read committed", "--threads"],
     ],
     ids=" ".join,
 )

@@ -72,6 +72,102 @@ def test_constraint_violations_are_not_retried(path: str) -> None:
         assert attempts == 1
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were asked for, without making them."""
+    asked: list[float] = []
+    monkeypatch.setattr("minidb.driver.transaction_block.time.sleep", asked.append)
+    return asked
+
+
+@pytest.mark.parametrize("error", [minidb.SerializationFailure, minidb.DeadlockDetected])
+def test_attempts_are_bounded(path: str, pauses: list[float], error: type[minidb.Error]) -> None:
+    with minidb.connect(path) as connection:
+        attempts = 0
+
+        def fail() -> None:
+            nonlocal attempts
+            attempts += 1
+            connection.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+            raise error("never")
+
+        with pytest.raises(error):
+            connection.transaction(retry=12).run(fail)
+        assert attempts == 12
+        assert connection.execute("SELECT n FROM t WHERE id = 1").fetchone() == (0,)
+    assert len(pauses) == 11
+    for number, pause in enumerate(pauses):
+        assert 0 <= pause <= min(0.001 * 2**number, 0.5)
+    assert len(set(pauses)) > 1  # jitter
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(minidb.IntegrityError("23505"), minidb.LockNotAvailable("55P03"), minidb.QueryCanceled("57014")),
+        *(ZeroDivisionError(), KeyboardInterrupt()),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_other_errors_are_not_retried(path: str, pauses: list[float], error: BaseException) -> None:
+    with minidb.connect(path) as connection:
+        attempts = 0
+
+        def fail() -> None:
+            nonlocal attempts
+            attempts += 1
+            raise error
+
+        with pytest.raises(type(error)):
+            connection.transaction(retry=True).run(fail)
+        assert attempts == 1 and not pauses and not connection.in_transaction
+
+
+def test_only_the_outermost_tries_again(path: str, pauses: list[float]) -> None:
+    with minidb.connect(path) as connection:
+        attempts = {"outer": 0, "inner": 0}
+
+        def inner() -> None:
+            attempts["inner"] += 1
+            if attempts["inner"] < 3:
+                raise minidb.SerializationFailure("not yet")
+
+        def outer() -> str:
+            attempts["outer"] += 1
+            connection.transaction(retry=5).run(inner)
+            return "done"
+
+        assert connection.transaction(retry=5).run(outer) == "done"
+        assert attempts == {"outer": 3, "inner": 3}
+
+
+def test_a_swallowed_error_is_no_success(path: str) -> None:
+    with minidb.connect(path) as connection:
+
+        def swallow() -> str:
+            connection.execute("UPDATE t SET n = 7 WHERE id = 1")
+            with pytest.raises(minidb.DataError):
+                connection.execute("SELECT 1 / 0")
+            return "looks well"
+
+        with pytest.raises(minidb.InFailedTransaction, match="rolled back"):
+            connection.transaction(retry=True).run(swallow)
+        with pytest.raises(minidb.InFailedTransaction, match="rolled back"), connection.transaction():
+            swallow()
+        assert connection.execute("SELECT n FROM t WHERE id = 1").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("asked", [{"isolation_level": "repeatable read"}, {"read_only": True}])
+def test_an_inner_block_cannot_ask_for_another_transaction(path: str, asked: dict[str, object]) -> None:
+    with minidb.connect(path) as connection:
+        connection.execute("SELECT 1")  # begins a READ COMMITTED transaction
+        with pytest.raises(minidb.InternalError) as raised, connection.transaction(**asked):  # type: ignore
+            pass
+        assert raised.value.sqlstate == "25001" and raised.value.hint
+        with connection.transaction(isolation_level="read committed", read_only=False):
+            pass
+
+
 def test_retry_in_a_with_block_is_refused(path: str) -> None:
     with minidb.connect(path) as connection, pytest.raises(minidb.InterfaceError):
         with connection.transaction(retry=True):

@@ -1,0 +1,203 @@
+"""Clients under concurrency: threads that run a workload's transactions, and what became of them.
+
+Each thread has a connection of its own and runs random transactions, one after the other, until the slice
+is over. One that fails with a retryable error runs again with the same choices, at once the first time,
+then after a jittered, growing pause; its latency is the time from its first attempt to its commit.
+
+The peers are minidb at each isolation level, and sqlite3, whose one writer makes it serializable (BEGIN
+IMMEDIATE: a deferred transaction that writes after another has written could only fail).
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import minidb
+from benchmarks.peers import SQLITE
+from minidb_testkit.levels import LEVELS
+
+Connection = Any  # minidb.Connection or sqlite3.Connection, in autocommit mode
+
+SQLITE_NAME = "sqlite3"
+PEERS = (*LEVELS, SQLITE_NAME)
+ATTEMPTS = 200
+FIRST_PAUSE_SECONDS = 0.0005
+LONGEST_PAUSE_SECONDS = 0.05
+
+
+class GaveUp(Exception):
+    """The program rolls its transaction back, as its data tell it to."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A connection at one level."""
+
+    connection: Connection
+    begin: str
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+# Its choices are made already: it may run more than once. What it returns is added up over commits.
+Program = Callable[[Connection], int]
+
+
+class Workload:
+    """Tables, random transactions, and what must hold afterwards."""
+
+    name: str
+
+    def create(self, connection: Connection) -> None:
+        """Make and fill the tables."""
+        raise NotImplementedError
+
+    def choose(self, rng: random.Random) -> tuple[str, Program]:
+        """A random transaction: its kind, and what runs between BEGIN and COMMIT."""
+        raise NotImplementedError
+
+    def broken(self, connection: Connection, total: int, serializable: bool) -> str | None:
+        """What does not hold after transactions that returned `total` all in all; None if all is well."""
+        raise NotImplementedError
+
+
+@dataclass
+class Counts:
+    """What became of a slice's transactions."""
+
+    seconds: float = 0.0
+    processor_seconds: float = 0.0  # of all threads together
+    committed: Counter[str] = field(default_factory=Counter)  # by kind
+    gave_up: int = 0
+    aborts: Counter[str] = field(default_factory=Counter)  # by SQLSTATE
+    latencies: list[float] = field(default_factory=list)
+    total: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Committed transactions a second."""
+        return self.committed.total() / self.seconds
+
+    @property
+    def processor_rate(self) -> float:
+        """The same by the processor's time, which is less a matter of what else the machine does."""
+        return self.committed.total() / self.processor_seconds
+
+    def latency(self, share: float) -> float:
+        """The latency that this share of the transactions did not exceed, in seconds."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
+
+    def add(self, other: Counts) -> None:
+        """Another thread's counts, of the same time."""
+        self.committed += other.committed
+        self.gave_up += other.gave_up
+        self.aborts += other.aborts
+        self.latencies += other.latencies
+        self.total += other.total
+        self.failures += other.failures
+
+
+def connect(folder: Path, peer: str, synchronous: bool) -> Client:
+    """A client of the peer's database in `folder`."""
+    if peer == SQLITE_NAME:
+        connection = SQLITE.connect(folder)
+        if not synchronous:
+            connection.execute("PRAGMA synchronous = NORMAL")
+        return Client(connection, "BEGIN IMMEDIATE")
+    level = LEVELS[peer]
+    settings: dict[str, Any] = {"synchronous_commit": synchronous, **dict(level.settings)}
+    connection = minidb.connect(str(folder / "bench.db"), autocommit=True, **settings)
+    return Client(connection, f"BEGIN ISOLATION LEVEL {level.isolation.upper()}")
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """The code of an error after which trying again may help; None for all others."""
+    if isinstance(error, minidb.Error):
+        return error.sqlstate if error.retryable else None
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return "SQLITE_BUSY"
+    return None
+
+
+def _run_one(client: Client, kind: str, program: Program, rng: random.Random, counts: Counts) -> None:
+    """One transaction, to its commit or its rollback."""
+    connection = client.connection
+    pause = 0.0
+    begun = time.perf_counter()
+    for _ in range(ATTEMPTS):
+        try:
+            connection.execute(client.begin)
+            result = program(connection)
+            connection.execute("COMMIT")
+        except GaveUp:
+            connection.execute("ROLLBACK")
+            counts.gave_up += 1
+            return
+        except Exception as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            sqlstate = _sqlstate(error)
+            if sqlstate is None:
+                raise
+            counts.aborts[sqlstate] += 1
+        else:
+            counts.latencies.append(time.perf_counter() - begun)
+            counts.committed[kind] += 1
+            counts.total += result
+            return
+        if pause:
+            time.sleep(rng.random() * pause)
+        pause = min(max(pause * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+    counts.failures.append(f"{kind}: gave up after {ATTEMPTS} attempts")
+
+
+class _Worker(threading.Thread):
+    def __init__(self, workload: Workload, client: Client, seed: int, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self.workload = workload
+        self.client = client
+        self.rng = random.Random(seed)
+        self.seconds = seconds
+        self.counts = Counts()
+
+    def run(self) -> None:
+        begun = time.perf_counter()
+        end = begun + self.seconds
+        try:
+            while time.perf_counter() < end:
+                kind, program = self.workload.choose(self.rng)
+                _run_one(self.client, kind, program, self.rng, self.counts)
+        except Exception as error:  # reported by whoever started the thread
+            self.counts.failures.append(f"{type(error).__name__}: {error}")
+        self.counts.seconds = time.perf_counter() - begun
+
+
+def run_slice(workload: Workload, clients: list[Client], seconds: float, seed: int) -> Counts:
+    """Let every client run for so long, each in its thread."""
+    workers = [
+        _Worker(workload, client, seed * 1000 + number, seconds) for number, client in enumerate(clients)
+    ]
+    begun = time.process_time()
+    for worker in workers:
+        worker.start()
+    counts = Counts()
+    for worker in workers:
+        worker.join(seconds + 60)
+        if worker.is_alive():
+            counts.failures.append("a thread hangs")
+            return counts
+        counts.add(worker.counts)
+        counts.seconds = max(counts.seconds, worker.counts.seconds)
+    counts.processor_seconds = time.process_time() - begun
+    return counts

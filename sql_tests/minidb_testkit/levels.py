@@ -1,0 +1,24 @@
+"""The ways to isolate a transaction that tests, soaks and benchmarks go through: one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Level:
+    """An isolation level, and the session settings that belong to it."""
+
+    isolation: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def serializable(self) -> bool:
+        """Whether it promises that some serial order explains everything."""
+        return self.isolation == "serializable"
+
+
+LEVELS = {
+    "read committed": Level("read committed"),
+    "repeatable read": Level("repeatable read"),
+}
