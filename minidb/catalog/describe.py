@@ -10,6 +10,7 @@ from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.key_decode import decode_key, storage_id_of
 from minidb.txn.environment import describe_plainly
 from minidb.txn.read_set import ReadRange
+from minidb.txn.state import AdvisoryKey, QueueTarget
 from minidb.value.sql_types import BIGINT, SqlType, Value
 from minidb.value.text import to_text
 
@@ -95,11 +96,13 @@ def describe_range(catalog: Catalog, read: ReadRange) -> str:
     return f"keys {after} up to {describe_target(catalog, read.stop[:-1])}"
 
 
-def describe_target(catalog: Catalog, target: bytes | int) -> str:
+def describe_target(catalog: Catalog, target: QueueTarget) -> str:
     """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
     if isinstance(target, int):
         object_ = catalog.object_by_id(target)
         return f"{_kind(object_)} {object_.name}" if object_ is not None else f"table {target}"
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:

@@ -134,6 +134,18 @@ def _of_slots(slots: tuple[int, ...], key_of: Callable[[tuple[Value, ...]], byte
     return row_key
 
 
+def key_slots(table: Table) -> frozenset[int]:
+    """The columns that a foreign key could refer to: those of the primary key and of plain unique indexes.
+
+    An update that changes one of them locks the row as a delete does, any other only FOR NO KEY UPDATE.
+    """
+    found = set(table.primary_key)
+    for index in table.indexes:
+        if index.unique and index.predicate is None and all(key.slot is not None for key in index.keys):
+            found.update([key.slot for key in index.keys if key.slot is not None])
+    return frozenset(found)
+
+
 def slots_getter(slots: tuple[int, ...]) -> Callable[[Row | list[Value]], tuple[Any, ...]]:
     """A function that picks these slots of a row, as a tuple."""
     if len(slots) == 1:

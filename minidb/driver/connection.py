@@ -20,7 +20,7 @@ from minidb.session.session import Session
 
 
 class Connection:
-    """Made by `minidb.connect`. One thread at a time; `interrupt` and `is_waiting` may come from any."""
+    """Made by `minidb.connect`. One thread at a time; only what is "from other threads" may come from any."""
 
     Warning = errors.Warning
     Error = errors.Error
@@ -128,6 +128,10 @@ class Connection:
     def is_waiting(self) -> bool:
         """Whether the running statement is waiting for a lock at this moment."""
         return self._session.is_waiting()
+
+    def waiting_for(self) -> str | None:
+        """What lock the running statement is waiting for and who has it, for people to read; or None."""
+        return self._session.waiting_for()
 
     # --- life -------------------------------------------------------------------------------------
 

@@ -98,14 +98,18 @@ class TransactionBlock:
 
     def _begin(self) -> None:
         session = self._session
-        if session.transaction is not None:
-            self._check_fits(session.transaction)
-            name = f"_block_{len(self._savepoints) + session.savepoint_count + 1}"
-            session.savepoint(name)
-            self._savepoints.append(name)
-        else:
-            session.begin(self._isolation_level, self._read_only)
-            self._savepoints.append(None)
+        session.enter()
+        try:
+            if session.transaction is not None:
+                self._check_fits(session.transaction)
+                name = f"_block_{len(self._savepoints) + session.savepoint_count + 1}"
+                session.savepoint(name)
+                self._savepoints.append(name)
+            else:
+                session.begin(self._isolation_level, self._read_only)
+                self._savepoints.append(None)
+        finally:
+            session.leave()
 
     def _check_fits(self, outer: Transaction) -> None:
         # A savepoint cannot give what was asked for; to go on without it would be to ignore it.
@@ -125,17 +129,25 @@ class TransactionBlock:
     def _end(self, succeeded: bool) -> None:
         session = self._session
         name = self._savepoints.pop()
-        if name is None:
-            if succeeded:
-                if not session.commit():
-                    raise InFailedTransaction(
-                        "the transaction was rolled back, as a statement in it had failed",
-                        hint="An error that the block caught has undone all of it; catch it outside.",
-                    )
+        session.enter()
+        try:
+            if name is None:
+                if succeeded:
+                    try:
+                        if not session.commit():
+                            raise InFailedTransaction(
+                                "the transaction was rolled back, as a statement in it had failed",
+                                hint="An error that the block caught has undone all of it; catch it outside.",
+                            )
+                    except Error:
+                        session.rollback()  # a timeout had ended it: nothing else leaves it open
+                        raise
+                else:
+                    session.rollback()
+            elif succeeded:
+                session.release(name)
             else:
-                session.rollback()
-        elif succeeded:
-            session.release(name)
-        else:
-            session.rollback_to(name)
-            session.release(name)
+                session.rollback_to(name)
+                session.release(name)
+        finally:
+            session.leave()

@@ -17,6 +17,7 @@ from minidb.expr.node import EvaluationContext
 from minidb.plan.nodes import Plan, Subquery
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.reads import Watch
+from minidb.txn.state import AdvisoryKey
 from minidb.value.sql_types import Row, Value
 
 DEFAULT_WORK_MEM: Final = 64 << 20  # bytes that one operator may hold before it spills
@@ -28,6 +29,7 @@ class ExecutionContext(EvaluationContext):
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
     session     who runs the statement; it answers nextval / currval / setval / lastval
     watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
+    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks
     """
 
     __slots__ = (
@@ -94,6 +96,23 @@ class ExecutionContext(EvaluationContext):
         """nextval / currval / setval / lastval."""
         result: int = self.session.sequence_value(operation, name, value)
         return result
+
+    def advisory_lock(
+        self, first: int, second: int | None, *, shared: bool, session: bool, wait: bool
+    ) -> bool:
+        """pg_advisory_lock and its kind, for the session or its transaction."""
+        key = AdvisoryKey(first, second)
+        granted: bool = self.session.advisory_lock(key, shared=shared, session=session, wait=wait)
+        return granted
+
+    def advisory_unlock(self, first: int, second: int | None, *, shared: bool) -> bool:
+        """pg_advisory_unlock."""
+        held: bool = self.session.advisory.unlock(AdvisoryKey(first, second), shared=shared)
+        return held
+
+    def advisory_unlock_all(self) -> None:
+        """pg_advisory_unlock_all."""
+        self.session.advisory.unlock_all()
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""

@@ -13,7 +13,7 @@ from minidb.expr.cast import ParameterCast
 from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter, walk
 from minidb.plan.changes import Delete, Update
 from minidb.plan.nodes import KeyLookup, Scan
-from minidb.txn.lock_modes import ROW_EXCLUSIVE
+from minidb.txn.lock_modes import ROW_EXCLUSIVE, UPDATE
 from minidb.value.sql_types import INTEGER_BOUNDS, Row, SqlType, Value
 
 FastChange = Callable[[Any, Any], Any]
@@ -243,6 +243,8 @@ def _move(transaction: Any, indexes: list[FastIndex], old: Row, new: Row, key: b
         after, single = index.entry(new, row_key)
         if before == after:
             continue
+        if index.unique:
+            transaction.lock(key, UPDATE)  # a change of a key, as in TableWriter.update
         if was_single:
             transaction.delete(before)
         else:

@@ -39,6 +39,7 @@ class ForeignKey:
         "child_values",
         "parent",
         "parent_values",
+        "row_prefix",
         "schema",
     )
 
@@ -49,6 +50,9 @@ class ForeignKey:
         self.child_values = slots_getter(schema.slots)
         self.parent_values = slots_getter(schema.target_slots)
         self._order, self._key_of = _referenced_key(parent, schema.target_slots)
+        # Of the parent's rows, if the key is not the row's own but that of an index.
+        through_index = frozenset(schema.target_slots) != frozenset(parent.primary_key)
+        self.row_prefix = keys_of(parent).prefix if through_index else None
         self._to_parent = _converters(child, schema.slots, parent, schema.target_slots)
         self._to_child = _converters(parent, schema.target_slots, child, schema.slots)
 
@@ -191,10 +195,20 @@ class ForeignKeyQueue:
         if key in self._present:
             return True
         transaction = self.context.transaction
+        prefix = foreign_key.row_prefix
+        row_key = None
+        if prefix is not None:
+            # Behind an index the row is locked too, and first, as a delete locks them.
+            row_key = transaction.get_latest(key)
+            if row_key is not None:
+                transaction.lock(prefix + row_key, KEY_SHARE)
         transaction.lock(key, KEY_SHARE)
         transaction.saw_existence(key)
-        if transaction.get_latest(key) is None:
+        found = transaction.get_latest(key)
+        if found is None:
             return False
+        if prefix is not None and found != row_key:
+            transaction.lock(prefix + found, KEY_SHARE)
         if len(self._present) >= _REMEMBERED_PARENTS:
             self._present.clear()
         self._present.add(key)

@@ -9,25 +9,27 @@ unique keys in the order of their creation.
 
 from __future__ import annotations
 
-from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of, slots_getter
+from minidb.catalog.row_keys import PREFIX_LENGTH, key_slots, keys_of, slots_getter
 from minidb.errors import IntegrityError
 from minidb.exec.constraints import RowConstraints, unique_violation
 from minidb.exec.context import ExecutionContext
 from minidb.exec.foreign_key_queue import ForeignKeyQueue
 from minidb.exec.index_writer import IndexWriter
 from minidb.plan.changes import Target
-from minidb.txn.lock_modes import ROW_EXCLUSIVE
+from minidb.txn.lock_modes import ROW_EXCLUSIVE, UPDATE
 from minidb.value.sql_types import Row
 
 
 class UpdateShape:
-    """What the updates of one statement have in common: may rows move, which indexes may change."""
+    """What the updates of one statement have in common: may rows move, which indexes may change, and the
+    columns (if any) whose change is one of a key, to which foreign keys may refer."""
 
-    __slots__ = ("indexes", "moves")
+    __slots__ = ("indexes", "key_values", "moves")
 
-    def __init__(self, moves: bool, indexes: list[IndexWriter]) -> None:
+    def __init__(self, moves: bool, indexes: list[IndexWriter], keys: tuple[int, ...]) -> None:
         self.moves = moves
         self.indexes = indexes
+        self.key_values = slots_getter(keys) if keys else None
 
 
 class TableWriter:
@@ -138,7 +140,7 @@ class TableWriter:
         changed = slots | {slot for slot, _ in self.target.generated}
         moves = not changed.isdisjoint(self.table.primary_key)
         affected = [index for index in self.indexes if moves or not changed.isdisjoint(index.needs)]
-        return UpdateShape(moves, affected)
+        return UpdateShape(moves, affected, tuple(key_slots(self.table) & changed))
 
     def update(self, key: bytes, old: Row, new: Row, shape: UpdateShape) -> bytes:
         """Change a row from `old` to the complete row `new`; its storage key, which may be another one."""
@@ -148,6 +150,9 @@ class TableWriter:
         if shape.moves and keys.row_key is not None:
             new_key = keys.row_key(new)
         if new_key == key:
+            values_of = shape.key_values
+            if values_of is not None and values_of(old) != values_of(new):
+                self.transaction.lock(key, UPDATE)  # `put` alone would let those pass who lock the key only
             self.transaction.put(key, keys.codec.encode(new))
         else:
             self.transaction.delete(key)

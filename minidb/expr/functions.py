@@ -15,6 +15,7 @@ from minidb.expr import (
     functions_encoding,
     functions_format,
     functions_json,
+    functions_locks,
     functions_numeric,
     functions_regexp,
     functions_string,
@@ -44,6 +45,7 @@ def _by_name() -> dict[str, list[Overload]]:
         functions_format.FUNCTIONS,
         functions_datetime.FUNCTIONS,
         functions_system.FUNCTIONS,
+        functions_locks.FUNCTIONS,
     ):
         for overload in module:
             found.setdefault(overload.name, []).append(overload)

@@ -48,6 +48,20 @@ class EvaluationContext:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError
 
+    def advisory_lock(
+        self, first: int, second: int | None, *, shared: bool, session: bool, wait: bool
+    ) -> bool:
+        """pg_advisory_lock and its kind: False if it would have to wait, and must not."""
+        raise NotImplementedError
+
+    def advisory_unlock(self, first: int, second: int | None, *, shared: bool) -> bool:
+        """pg_advisory_unlock: False if the session does not hold it."""
+        raise NotImplementedError
+
+    def advisory_unlock_all(self) -> None:
+        """pg_advisory_unlock_all."""
+        raise NotImplementedError
+
     def check_cancel(self) -> None:
         """Raise QueryCanceled if the statement was interrupted or timed out; cheap, but once a batch."""
         raise NotImplementedError

@@ -22,15 +22,13 @@ FUNCTIONS: Final = frozenset(
     jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz jsonb_populate_record
     jsonb_populate_recordset jsonb_set jsonb_set_lax jsonb_to_record jsonb_to_recordset jsonb_to_tsvector
     lo_create lo_export lo_import lower_inc lower_inf masklen multirange netmask network numrange
-    nummultirange obj_description parse_ident pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock
-    pg_advisory_unlock_all pg_advisory_unlock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared
+    nummultirange obj_description parse_ident
     pg_cancel_backend pg_column_compression pg_column_size pg_conf_load_time pg_current_snapshot
     pg_current_xact_id pg_current_xact_id_if_assigned pg_database_size pg_get_constraintdef pg_get_expr
     pg_get_functiondef pg_get_indexdef pg_get_serial_sequence pg_get_userbyid pg_get_viewdef
     pg_is_in_recovery pg_notify pg_postmaster_start_time pg_relation_size pg_size_bytes pg_size_pretty
     pg_sleep_for pg_sleep_until pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_table_is_visible
-    pg_table_size pg_terminate_backend pg_total_relation_size pg_try_advisory_lock
-    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+    pg_table_size pg_terminate_backend pg_total_relation_size
     phraseto_tsquery plainto_tsquery query_to_xml range_merge regexp_match regexp_matches
     regexp_split_to_array regexp_split_to_table row_security_active row_to_json set_bit set_config setseed
     set_masklen setweight string_to_array string_to_table strip table_to_xml text_to_xml to_ascii

@@ -9,7 +9,7 @@ definition needs no resolve, but for the query of CREATE TABLE AS, which is a pl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from minidb.catalog.schema import CatalogObject, ForeignKeySchema, Sequence, Table, View
 from minidb.expr.node import Expr
@@ -189,6 +189,7 @@ class Utility:
     """Base of the statements that neither query, change nor define: the session carries them out."""
 
     __slots__ = ()
+    needs_no_snapshot: ClassVar[bool] = False  # the transaction may still take its first one after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ class Release(Utility):
 class SetTransaction(Utility):
     """SET TRANSACTION: the current transaction's characteristics."""
 
+    needs_no_snapshot: ClassVar[bool] = True
     level: str | None = None
     read_only: bool | None = None
     deferrable: bool | None = None
@@ -248,6 +250,7 @@ class SetTransaction(Utility):
 class SetSessionCharacteristics(Utility):
     """SET SESSION CHARACTERISTICS AS TRANSACTION: the defaults of transactions to come."""
 
+    needs_no_snapshot: ClassVar[bool] = True
     level: str | None = None
     read_only: bool | None = None
     deferrable: bool | None = None
@@ -257,6 +260,7 @@ class SetSessionCharacteristics(Utility):
 class SetSetting(Utility):
     """SET [LOCAL] name TO value; value None: RESET to the default; name "all" with None: all of them."""
 
+    needs_no_snapshot: ClassVar[bool] = True
     name: str
     value: str | None
     local: bool = False
@@ -266,6 +270,7 @@ class SetSetting(Utility):
 class Show(Utility):
     """SHOW name; "all" shows every setting."""
 
+    needs_no_snapshot: ClassVar[bool] = True
     name: str
 
 
@@ -286,6 +291,16 @@ class Analyze(Utility):
     """ANALYZE: gather statistics of these tables; empty: of all."""
 
     tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockTables(Utility):
+    """LOCK TABLE: each of the tables, in this order, in one mode (of txn.lock_modes)."""
+
+    needs_no_snapshot: ClassVar[bool] = True
+    tables: tuple[Table, ...]
+    mode: int
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,13 +226,25 @@ class Aggregate(Plan):
         return self.group + tuple([call.column for call in self.calls])
 
 
+Waiting = Literal["block", "skip", "error"]  # for a row lock: wait, SKIP LOCKED, NOWAIT
+
+
+@dataclass(frozen=True, slots=True)
+class RowMark:
+    """What FOR UPDATE and its kind lock of a row: the stored row of `table` whose storage key is `key`."""
+
+    key: Column
+    table: Table
+    mode: int  # of txn.lock_modes
+    wait: Waiting
+
+
 @dataclass(frozen=True, slots=True)
 class Lock(Plan):
-    """SELECT ... FOR UPDATE: locks each row by the key columns of its scans, then passes it on."""
+    """SELECT ... FOR UPDATE and its kind: locks each row by its marks, in this order, then passes it on."""
 
     source: Plan
-    keys: tuple[Column, ...]
-    mode: str = "for update"
+    marks: tuple[RowMark, ...]
 
     @property
     def columns(self) -> tuple[Column, ...]:  # type: ignore[override]

@@ -129,6 +129,16 @@ def walk_plan(plan: Plan) -> list[Plan]:
     return found
 
 
+def walk_statement(plan: Plan) -> list[Plan]:
+    """The node and all below it, the plans inside expressions too."""
+    found = [plan]
+    for node in found:
+        found.extend(children(node))
+        for expression in expressions(node):
+            found.extend([subquery.plan for subquery in subqueries(expression)])
+    return found
+
+
 # --- the expressions of a plan --------------------------------------------------------------------
 
 
@@ -175,8 +185,8 @@ def expressions(plan: Plan) -> list[Expr]:
             return found if residual is None else [*found, residual]
         case MultiJoin(conjuncts=conjuncts, filters=filters):
             return [*conjuncts, *[semi.on for semi in filters if semi.on is not None]]
-        case Lock(keys=keys):
-            return list(keys)
+        case Lock(marks=marks):
+            return [mark.key for mark in marks]
         case Change():
             return _change_expressions(plan)
         case _:

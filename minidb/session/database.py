@@ -88,6 +88,8 @@ class Database:
         if len(self.prepared) >= PREPARED_LIMIT:
             self.prepared.clear()
         self.prepared[key] = prepared
+        if self.transactions.locks.barred:
+            self.prepared.pop(key, None)  # see explicit_locks.py
 
     def release(self) -> None:
         """A session has ended; the last one closes the store."""

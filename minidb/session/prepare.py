@@ -9,12 +9,15 @@ from typing import Any
 from minidb.catalog.catalog import Catalog
 from minidb.exec.fast_change import compile_bulk_change, compile_change
 from minidb.exec.fast_query import compile_query
+from minidb.expr import functions_locks
+from minidb.expr.calls import Call
+from minidb.expr.node import Expr, walk
 from minidb.plan.changes import Change
 from minidb.plan.definitions import CreateTable, Definition, Utility
 from minidb.plan.nodes import Lock, Plan, With
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
-from minidb.plan.traverse import scanned_tables, walk_plan
+from minidb.plan.traverse import expressions, scanned_tables, walk_statement
 from minidb.session.prepared import Prepared, row_converter
 from minidb.sql.bind import bind
 from minidb.sql.parse import ParsedStatement
@@ -34,7 +37,10 @@ def prepare(
     locks_rows = False
     columns = bound.columns if bound.columns else None
     if isinstance(statement, Plan):
-        locks_rows = any(isinstance(node, Lock | Change) for node in walk_plan(statement))
+        locks_rows = any(
+            isinstance(node, Lock | Change) or any(map(_takes_locks, expressions(node)))
+            for node in walk_statement(statement)
+        )
         statement = resolve(optimize(statement))
     elif isinstance(statement, CreateTable) and statement.source is not None:
         statement = replace(statement, source=resolve(optimize(statement.source)))
@@ -54,6 +60,11 @@ def prepare(
     if all(name is None for name in parsed.parameters):
         _add_fast_forms(prepared)
     return prepared
+
+
+def _takes_locks(expression: Expr) -> bool:
+    """Whether it calls for advisory locks, which a transaction takes and waits for."""
+    return any(isinstance(node, Call) and node.name in functions_locks.NAMES for node in walk(expression))
 
 
 def _add_fast_forms(prepared: Prepared) -> None:

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
-from minidb.errors import DatabaseError, Error, InFailedTransaction, IntegrityError, ProgrammingError
+from minidb.errors import DatabaseError, Error, IntegrityError, ProgrammingError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
@@ -27,11 +27,12 @@ from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.session import shape, utility
+from minidb.session.explicit_locks import wait_to_read
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
 from minidb.session.result import Columns, Result, out_of_memory
-from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
+from minidb.session.state import SessionState
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
@@ -234,6 +235,8 @@ class Session(SessionState):
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
         with self.implicit_transaction() as transaction:
+            if transaction.locks.barred:
+                wait_to_read(plan, transaction)
             context = self._context(transaction, self.catalog, values)
             if changes_rows(plan):
                 return run_change(plan, context)[0]
@@ -246,6 +249,8 @@ class Session(SessionState):
     def stream_plan(self, plan: Plan, columns: Columns) -> Result:
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
+        if self.transaction.locks.barred:
+            wait_to_read(plan, self.transaction)
         context = self._context(self.transaction, self.catalog, [])
         return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
 
@@ -276,7 +281,7 @@ class Session(SessionState):
 
     def _prepare_parsed(self, parsed: ParsedStatement, parameters: Parameters) -> Prepared:
         if self.failed and not parsed.ends_transaction:
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         values = bind_values(tuple(parsed.parameters), parameters)
         types = signature_of(values)
         return prepare(parsed, self._current_catalog(parsed.text), types, self.settings)
@@ -290,7 +295,7 @@ class Session(SessionState):
         return prepared if isinstance(prepared.statement, Plan) else None
 
     def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
-        cache = self._private if catalog is not self.database.catalog else self.prepared
+        cache = self._private if catalog is not self.database.catalog else self.database.prepared
         found = cache.get(key)
         return found if found is not None and found.catalog is catalog else None
 
@@ -307,9 +312,11 @@ class Session(SessionState):
     def _run(self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement) -> Result:
         statement = prepared.statement
         if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
+            if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
+                self.transaction.used = False
             try:
                 return utility.run(self, statement, values)
             except StatementRestart:
@@ -331,7 +338,8 @@ class Session(SessionState):
         self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
         statement = prepared.statement
-        if isinstance(statement, Plan) and not prepared.locks_rows:
+        locks = self.database.transactions.locks
+        if isinstance(statement, Plan) and not prepared.locks_rows and not locks.barred:
             store = self.database.store
             reader = store.durable if self.settings["synchronous_commit"] else store.latest
             if (
@@ -406,6 +414,8 @@ class Session(SessionState):
                 self.catalog_has_changed()
             return Result(tag, rowcount=-1)
         assert isinstance(statement, Plan)
+        if transaction.locks.barred:
+            wait_to_read(statement, transaction)
         if prepared.changes_rows:
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
@@ -452,9 +462,15 @@ class Session(SessionState):
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction
+        self._fresh = transaction is None or not transaction.used
+        timer = self.timer
+        if timer is not None:
+            self._enter(timer)
         try:
             yield
         except Error as error:
+            if error.sqlstate == "25P04" and transaction is not None and transaction is self.transaction:
+                self._terminate(transaction)
             # Running it has failed the transaction by itself; here come those that were never run.
             if transaction is not None and transaction is self.transaction and not self.failed:
                 if isinstance(error, DatabaseError):
@@ -464,3 +480,8 @@ class Session(SessionState):
             raise too_deep() from None
         except MemoryError:
             raise out_of_memory() from None
+        finally:
+            if self.timer is not None:
+                if timer is None:
+                    self._enter(self.timer)  # this statement has set the timeout
+                self.timer.leave(self.transaction)

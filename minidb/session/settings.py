@@ -141,6 +141,8 @@ SETTINGS: dict[str, Setting] = {
     "range_locking": Setting(PREDICATE, parse_choice(*RANGE_LOCKINGS)),
     "lock_timeout": Setting(0, parse_duration, _format_duration),
     "statement_timeout": Setting(0, parse_duration, _format_duration),
+    "idle_in_transaction_session_timeout": Setting(0, parse_duration, _format_duration),
+    "transaction_timeout": Setting(0, parse_duration, _format_duration),
     "synchronous_commit": Setting(True, parse_boolean, _format_boolean),
     "work_mem": Setting(64 * 1024**2, parse_size, _format_size),
     "timezone": Setting("UTC", parse_time_zone),

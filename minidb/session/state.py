@@ -13,16 +13,20 @@ from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
-from minidb.errors import InFailedTransaction, InternalError
+from minidb.errors import Error, InFailedTransaction, InternalError
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
+from minidb.session import watcher
 from minidb.session.database import Database
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
+from minidb.session.watcher import TransactionTimer
+from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
+from minidb.txn.state import AdvisoryKey
 from minidb.txn.transaction import Transaction
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
@@ -52,8 +56,12 @@ class SessionState:
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
+        self._fresh = True  # the transaction had no snapshot when the statement began
+        self.timer: TransactionTimer | None = None  # if one of the settings is used that need it
+        self._terminated: Error | None = None  # what ended the open transaction, until that has been told
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
+        self.advisory = AdvisoryLocks(database.transactions.locks, database.transactions.next_session_id)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
@@ -123,6 +131,11 @@ class SessionState:
         transaction = self.transaction
         if transaction is None:
             return True
+        if self.timer is not None:
+            self._enter(self.timer)
+            self.timer.leave(None)
+            if self._terminated is not None:
+                raise self._why_failed()
         if self.failed:
             self.rollback()
             return False
@@ -150,6 +163,9 @@ class SessionState:
         transaction = self.transaction
         if transaction is None:
             return
+        if self.timer is not None:
+            self._enter(self.timer)
+            self.timer.leave(None)
         self._invalidate_results("the query's transaction was rolled back")
         try:
             transaction.rollback()
@@ -162,6 +178,7 @@ class SessionState:
     def _end(self, settings: dict[str, Any] | None) -> None:
         self.transaction = None
         self.failed = False
+        self._terminated = None
         if self._open_results:
             self._open_results.clear()
         if self._savepoints:
@@ -171,6 +188,52 @@ class SessionState:
         if settings is not None:
             self._use_settings(settings)
             self._settings_before = self._settings_after = None
+
+    # --- timeouts of transactions -----------------------------------------------------------------
+
+    def _heed_timeouts(self) -> None:
+        """The settings have changed. With a timeout of transactions no statement takes the short path."""
+        idle_ms = self.settings["idle_in_transaction_session_timeout"]
+        transaction_ms = self.settings["transaction_timeout"]
+        if not self.settings["statement_timeout"]:
+            self.interruption.deadline = None
+        if self.timer is None:
+            if not idle_ms and not transaction_ms:
+                return
+            self.timer = watcher.watcher.timer(self.interruption)
+            self.prepared = {}
+        self.timer.idle_ms, self.timer.transaction_ms = idle_ms, transaction_ms
+        if not idle_ms and not transaction_ms:
+            self.timer.close()
+            self.timer = None
+            self.prepared = self.database.prepared
+
+    def _enter(self, timer: TransactionTimer) -> None:
+        """Keep the watcher away while the session works; notice that it was there before."""
+        terminated = timer.enter(self.transaction)
+        if terminated is not None and self.transaction is not None:
+            self._terminated = terminated
+            self._terminate(self.transaction)
+
+    def enter(self) -> None:
+        """The driver works with the transaction otherwise than by a statement; `leave` follows."""
+        if self.timer is not None:
+            self._enter(self.timer)
+
+    def leave(self) -> None:
+        """See `enter`."""
+        if self.timer is not None:
+            self.timer.leave(self.transaction)
+
+    def _terminate(self, transaction: Transaction) -> None:
+        """All of a transaction has failed, whatever savepoints it has."""
+        self._savepoints.clear()
+        self._fail(transaction, None)
+
+    def _why_failed(self) -> Error:
+        """What a statement gets in a failed transaction; once, what ended it behind the client's back."""
+        terminated, self._terminated = self._terminated, None
+        return terminated if terminated is not None else InFailedTransaction(IN_FAILED_TRANSACTION)
 
     def _fail(self, transaction: Transaction, start: Any) -> None:
         """Undo the failed statement; the transaction accepts nothing more but its end.
@@ -270,12 +333,14 @@ class SessionState:
         """SAVEPOINT name."""
         transaction = self._require_transaction("SAVEPOINT")
         if self.failed:
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         self._savepoints.append((name, transaction.savepoint()))
 
     def rollback_to(self, name: str) -> None:
         """ROLLBACK TO name: also revives a failed transaction."""
         transaction = self._require_transaction("ROLLBACK TO SAVEPOINT")
+        if self._terminated is not None:
+            raise self._why_failed()
         position = self._find_savepoint(name)
         self._invalidate_results("the query's transaction was rolled back to a savepoint")
         start = self._savepoints[position][1]
@@ -292,7 +357,7 @@ class SessionState:
         """RELEASE name."""
         self._require_transaction("RELEASE SAVEPOINT")
         if self.failed:
-            raise InFailedTransaction(IN_FAILED_TRANSACTION)
+            raise self._why_failed()
         del self._savepoints[self._find_savepoint(name) :]
 
     def _find_savepoint(self, name: str) -> int:
@@ -389,6 +454,14 @@ class SessionState:
     def _use_settings(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
+        self._heed_timeouts()
+
+    def advisory_lock(self, key: AdvisoryKey, *, shared: bool, session: bool, wait: bool) -> bool:
+        """pg_advisory_lock and its kind. A statement that calls them runs in a transaction (`prepare`)."""
+        if self.transaction is not None:
+            return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
+        with self.implicit_transaction() as transaction:  # called by another function
+            return self.advisory.lock(transaction, key, shared=shared, session=session, wait=wait)
 
     def interrupt(self) -> None:
         """Stop the running statement, from any thread."""
@@ -399,11 +472,19 @@ class SessionState:
         transaction = self.transaction
         return transaction is not None and transaction.waiting is not None
 
+    def waiting_for(self) -> str | None:
+        """What the running statement waits for, and who has it; asked from any thread."""
+        transaction = self.transaction
+        return None if transaction is None else transaction.waiting_for()
+
     def close(self) -> None:
         """Roll back and leave the database; idempotent."""
         if not self.closed:
             self.closed = True
             try:
                 self.rollback()
+                self.advisory.unlock_all()
+                if self.timer is not None:
+                    self.timer.close()
             finally:
                 self.database.release()

@@ -16,6 +16,7 @@ from minidb.plan.definitions import (
     Copy,
     Discard,
     Explain,
+    LockTables,
     Release,
     Rollback,
     RollbackTo,
@@ -32,6 +33,7 @@ from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.session import settings as settings_
+from minidb.session.explicit_locks import lock_tables
 from minidb.session.result import Result
 from minidb.session.state import SessionState
 from minidb.value.sql_types import TEXT
@@ -85,10 +87,13 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
                 raise InternalError("DISCARD ALL cannot run inside a transaction block", sqlstate="25001")
             if what == "all":
                 session.reset_all()
+                session.advisory.unlock_all()
             elif what != "plans":
                 raise NotSupportedError(f"DISCARD {what.upper()} is not supported")
             session.database.prepared.clear()
             return Result("DISCARD " + what.upper())
+        case LockTables():
+            return lock_tables(session, statement)
         case Copy():
             from minidb.session import copy
 

@@ -18,8 +18,9 @@ from sqlglot.tokenizer_core import Token
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Table
 from minidb.errors import ProgrammingError
-from minidb.plan.definitions import Analyze, Copy, Definition, Explain, Utility, Vacuum
-from minidb.plan.nodes import Plan, Project
+from minidb.plan.definitions import Analyze, Copy, Definition, Explain, LockTables, Utility, Vacuum
+from minidb.plan.nodes import Plan, Project, Scan
+from minidb.plan.traverse import walk_statement
 from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
@@ -28,9 +29,9 @@ from minidb.sql.bind_table import refuse_at, relation_named, scan
 from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
-from minidb.sql.parse import ParsedStatement, parse_tokens
+from minidb.sql.parse import ParsedStatement, parse_query, parse_tokens
 from minidb.sql.token_sequence import too_deep
-from minidb.sql.utility import AnalyzeStatement, ExplainStatement, TableName
+from minidb.sql.utility import AnalyzeStatement, ExplainStatement, LockStatement, TableName
 from minidb.value.sql_types import SqlType
 
 PARTS: Final = Parts(bind_expression, bind_query, bind_change)
@@ -74,6 +75,8 @@ def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
     elif isinstance(tree, AnalyzeStatement):
         tables = tuple([_table(binder, name) for name in tree.tables])
         plan = Vacuum(tables, tree.analyze) if tree.vacuum else Analyze(tables)
+    elif isinstance(tree, LockStatement):
+        plan = LockTables(tuple(_stored_tables(binder, tree.tables)), tree.mode, tree.wait)
     elif isinstance(tree, CopyStatement):
         plan = _copy(binder, tree, statement)
     else:
@@ -98,6 +101,19 @@ def _explain(binder: Binder, tree: ExplainStatement, statement: ParsedStatement)
             position=tree.tokens[0].start + 1,
         )
     return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.format)
+
+
+def _stored_tables(binder: Binder, names: tuple[TableName, ...]) -> list[Table]:
+    """The tables of these names, and those behind the views among them."""
+    found: list[Table] = []
+    for name in names:
+        relation = relation_named(binder, name.name, name.schema, name.position)
+        if isinstance(relation, Table):
+            found.append(relation)
+        else:
+            view = binder.query(parse_query(relation.query)).plan
+            found.extend([node.table for node in walk_statement(view) if isinstance(node, Scan)])
+    return found
 
 
 def _table(binder: Binder, name: TableName) -> Table:

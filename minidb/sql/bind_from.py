@@ -26,7 +26,9 @@ from minidb.sql.bind_subquery import QUERIES
 from minidb.sql.bind_table import FromContext, Item, bind_derived, bind_table
 from minidb.sql.binder import Binder
 from minidb.sql.names import identifier, position_of, refuse
+from minidb.sql.row_locks import LockClause
 from minidb.sql.scope import Relation, Scope, Visible
+from minidb.txn.lock_modes import ROW_NAMES
 
 
 def bind_from(
@@ -34,12 +36,12 @@ def bind_from(
     first: exp.Expression | None,
     joins: list[exp.Expression],
     query: Scope,
-    locked: frozenset[str] | None = None,
+    locks: tuple[LockClause, ...] = (),
 ) -> Plan:
     """The plan of a FROM clause; its names are added to `query`."""
     if first is None:
         return Values((), ((),))
-    context = FromContext(binder, query, locked)
+    context = FromContext(binder, query, locks)
     groups: list[tuple[exp.Expression, list[exp.Expression]]] = [(first, [])]
     for join in joins:
         if _is_comma(join):
@@ -153,7 +155,10 @@ def _subquery(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
     names = [visible.name for visible in item.scope.visible]
     given = [identifier(column) for column in alias.args.get("columns") or []]
     scope = context.query.sibling()
-    scope.add(Relation(name, (*given, *names[len(given) :]), tuple(columns)))
+    marks = tuple([mark for relation in item.scope.relations for mark in relation.marks])
+    relation = Relation(name, (*given, *names[len(given) :]), tuple(columns), marks=marks)
+    relation.unlockable = "a join"
+    scope.add(relation)
     return Item(item.plan, scope, item.needs)
 
 
@@ -220,10 +225,13 @@ def _join(context: FromContext, left: Item, join: exp.Expression, before: Scope)
 
 def _refuse_locks(nullable: Scope, tree: exp.Expression) -> None:
     """A row that may be missing cannot be locked."""
-    if any(relation.key is not None for relation in nullable.relations):
-        raise NotSupportedError(
-            "FOR UPDATE cannot be applied to the nullable side of an outer join", position=position_of(tree)
-        )
+    for relation in nullable.relations:
+        if relation.marks:
+            name = ROW_NAMES[relation.marks[0].mode]
+            raise NotSupportedError(
+                f"{name} cannot be applied to the nullable side of an outer join",
+                position=position_of(tree),
+            )
 
 
 def _shared_names(left: Scope, right: Scope, using: list[exp.Expression] | None) -> list[exp.Expression]:

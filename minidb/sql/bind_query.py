@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from sqlglot import exp
 
-from minidb.errors import Error, ProgrammingError, SyntaxError_
+from minidb.errors import Error, NotSupportedError, ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast, common_type
 from minidb.expr.node import Column, Expr
 from minidb.plan.nodes import SetOperation, Sort, SortKey, Values, With
@@ -25,15 +25,20 @@ from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.convert_output import converted
 from minidb.sql.modifiers import Modifiers
 from minidb.sql.names import identifier, position_of, refuse
+from minidb.sql.row_locks import LockClause, lock_clauses, not_allowed_with
 from minidb.sql.scope import Scope
 from minidb.value.sql_types import UNKNOWN, Kind, SqlType
 
 
 def bind_query(
-    binder: Binder, tree: exp.Expression, outer: Scope | None = None, keep_unknown: bool = False
+    binder: Binder,
+    tree: exp.Expression,
+    outer: Scope | None = None,
+    keep_unknown: bool = False,
+    locks: tuple[LockClause, ...] = (),
 ) -> BoundQuery:
     """The plan of a query. `outer` are the names around it; untyped literals become text unless kept."""
-    return _query(binder, tree, outer, keep_unknown, Modifiers())
+    return _query(binder, tree, outer, keep_unknown, Modifiers(pushed=locks))
 
 
 def _query(
@@ -63,12 +68,15 @@ def _body(
 ) -> BoundQuery:
     if isinstance(tree, exp.Select):
         return bind_select(binder, tree, outer, keep_unknown, modifiers)
-    if modifiers.locks:
-        what = "UNION/INTERSECT/EXCEPT" if isinstance(tree, exp.SetOperation) else "VALUES"
-        raise ProgrammingError(f"FOR UPDATE is not allowed with {what}", sqlstate="0A000")
+    clauses = lock_clauses(modifiers.locks)
     if isinstance(tree, exp.SetOperation):
+        clauses += modifiers.pushed
+        if clauses:
+            raise not_allowed_with(clauses, "UNION/INTERSECT/EXCEPT")
         query = _set_operation(binder, tree, outer, keep_unknown)
     elif isinstance(tree, exp.Values):
+        if clauses:
+            raise NotSupportedError(f"{clauses[0].name} cannot be applied to VALUES")
         query = _values(binder, tree, outer, keep_unknown)
     elif isinstance(tree, exp.Table):
         raise refuse("a join in parentheses as a query is", tree)
@@ -177,11 +185,7 @@ def _set_operation(
 def _refuse_locks(tree: exp.Expression) -> None:
     """In the tree FOR UPDATE belongs to the last SELECT, by the grammar to the whole."""
     if isinstance(tree, exp.Select) and tree.args.get("locks"):
-        raise ProgrammingError(
-            "FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT",
-            sqlstate="0A000",
-            position=position_of(tree),
-        )
+        raise not_allowed_with(lock_clauses(tree.args["locks"]), "UNION/INTERSECT/EXCEPT")
 
 
 _KINDS: Final[dict[str, Literal["union", "intersect", "except"]]] = {

@@ -9,7 +9,7 @@ they are not in the select list, so that each is computed once; the last Project
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -17,7 +17,7 @@ from minidb.errors import ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast
 from minidb.expr.logic import require_boolean
 from minidb.expr.node import Column, Constant, Expr, Parameter, walk
-from minidb.plan.nodes import Distinct, Filter, Lock, Plan, Project, Sort, SortKey
+from minidb.plan.nodes import Distinct, Filter, Lock, Plan, Project, RowMark, Sort, SortKey
 from minidb.sql.bind_aggregate import Groups, sort_key
 from minidb.sql.bind_expression import bind_condition, bind_expression, bind_in_clause
 from minidb.sql.bind_from import bind_from
@@ -27,6 +27,7 @@ from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.modifiers import Modifiers
 from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.output_names import output_name
+from minidb.sql.row_locks import lock_clauses, marks_of, not_allowed_with
 from minidb.sql.scope import Scope, find_relation
 from minidb.value.sql_types import TEXT, Kind
 
@@ -59,9 +60,9 @@ def bind_select(
     """The plan of one SELECT with what follows it."""
     scope = Scope(outer)
     from_ = tree.args.get("from_")
-    locked = _locked(modifiers, tree)
+    locks = lock_clauses(modifiers.locks) + modifiers.pushed
     plan = bind_from(
-        binder, None if from_ is None else from_.this, tree.args.get("joins") or [], scope, locked
+        binder, None if from_ is None else from_.this, tree.args.get("joins") or [], scope, locks
     )
     if tree.args.get("laterals"):
         raise refuse("LATERAL VIEW is", tree)
@@ -82,18 +83,22 @@ def bind_select(
             raise refuse("a set-returning function in the select list of a grouped query is", tree)
         plan = with_series(plan, scope.level.series)
     if grouped:
-        if locked is not None:
-            raise ProgrammingError(
-                "FOR UPDATE is not allowed with GROUP BY clause or aggregate functions", sqlstate="0A000"
-            )
+        if locks:
+            what = "GROUP BY clause" if grouping is not None else "HAVING clause"
+            calls_only = grouping is None and condition is None
+            raise not_allowed_with(locks, "aggregate functions" if calls_only else what)
         plan = _grouped(binder, plan, scope, grouping, condition, having, outputs, orderings, on)
-    keys = _lock_keys(scope, modifiers) if locked is not None else ()
-    select = _Select(binder, scope, outer, outputs, orderings, on, keys, modifiers)
     distinct = tree.args.get("distinct") is not None
-    if distinct and locked is not None:
-        raise ProgrammingError("FOR UPDATE is not allowed with DISTINCT clause", sqlstate="0A000")
-    plan = select.finish(plan, distinct)
-    return BoundQuery(plan, tuple([output.name for output in outputs]), scope.level.free)
+    if distinct and locks:
+        raise not_allowed_with(locks, "DISTINCT clause")
+    marks = marks_of(scope, locks)
+    names = tuple([output.name for output in outputs])
+    select = _Select(binder, scope, outer, outputs, orderings, on, marks, modifiers)
+    if marks and not (modifiers.locks or modifiers.order or modifiers.limit or modifiers.offset):
+        # Locked by the query around, so that rows which that leaves out are not.
+        plan, marks = select.with_keys(plan)
+        return BoundQuery(plan, names, scope.level.free, marks)
+    return BoundQuery(select.finish(plan, distinct), names, scope.level.free)
 
 
 # --- select list ----------------------------------------------------------------------------------
@@ -302,51 +307,13 @@ def _distinct_on(
     return [_sort_expression(binder, item, scope, outputs, "DISTINCT ON")[0] for item in trees]
 
 
-# --- row locks ------------------------------------------------------------------------------------
-
-
-def _locked(modifiers: Modifiers, tree: exp.Expression) -> frozenset[str] | None:
-    """The aliases whose rows are locked: empty means all; None: none are."""
-    if not modifiers.locks:
-        return None
-    names: set[str] = set()
-    everything = False
-    for lock in modifiers.locks:
-        if not lock.args.get("update"):
-            raise refuse("FOR KEY SHARE is" if lock.args.get("key") else "FOR SHARE is", tree)
-        if lock.args.get("key"):
-            raise refuse("FOR NO KEY UPDATE is", tree)
-        if lock.args.get("wait") is not None:
-            raise refuse("NOWAIT is" if lock.args["wait"] else "SKIP LOCKED is", tree)
-        of = lock.args.get("expressions") or []
-        everything = everything or not of
-        names.update([identifier(table.this) for table in of])
-    return frozenset() if everything else frozenset(names)
-
-
-def _lock_keys(scope: Scope, modifiers: Modifiers) -> tuple[Column, ...]:
-    for lock in modifiers.locks:
-        for table in lock.args.get("expressions") or []:
-            name = identifier(table.this)
-            relation = scope.relation(name)
-            if relation is None:
-                raise ProgrammingError(
-                    f'relation "{name}" in FOR UPDATE clause not found in FROM clause',
-                    sqlstate="42P01",
-                    position=position_of(table),
-                )
-            if relation.key is None:
-                raise refuse(f'FOR UPDATE of "{name}", which is not a table, is', table)
-    return tuple([relation.key for relation in scope.relations if relation.key is not None])
-
-
 # --- the end of the plan --------------------------------------------------------------------------
 
 
 class _Select:
     """Puts the last operators on top of the input (or its groups)."""
 
-    __slots__ = ("binder", "keys", "modifiers", "on", "orderings", "outer", "outputs", "scope")
+    __slots__ = ("binder", "marks", "modifiers", "on", "orderings", "outer", "outputs", "scope")
 
     def __init__(
         self,
@@ -356,7 +323,7 @@ class _Select:
         outputs: list[Output],
         orderings: list[Ordering],
         on: list[Expr],
-        keys: tuple[Column, ...],
+        marks: tuple[RowMark, ...],
         modifiers: Modifiers,
     ) -> None:
         self.binder = binder
@@ -365,7 +332,7 @@ class _Select:
         self.outputs = outputs
         self.orderings = orderings
         self.on = on
-        self.keys = keys
+        self.marks = marks
         self.modifiers = modifiers
 
     def finish(self, plan: Plan, distinct: bool) -> Plan:
@@ -383,14 +350,23 @@ class _Select:
         columns = tuple([self.column(output) for output in self.outputs])
         return Project(plan, columns, tuple([output.expression for output in self.outputs]))
 
+    def with_keys(self, plan: Plan) -> tuple[Plan, tuple[RowMark, ...]]:
+        """Projected only, with the keys of the rows that are still to be locked behind the outputs."""
+        marks = tuple(
+            [replace(mark, key=self.binder.new_column("key", mark.key.type)) for mark in self.marks]
+        )
+        columns = [*[self.column(output) for output in self.outputs], *[mark.key for mark in marks]]
+        values = [*[output.expression for output in self.outputs], *[mark.key for mark in self.marks]]
+        return Project(plan, tuple(columns), tuple(values)), marks
+
     def column(self, output: Output) -> Column:
         """A new column for an output."""
         return self.binder.new_column(output.name, output.expression.type)
 
     def locked_and_limited(self, plan: Plan, keys: tuple[SortKey, ...]) -> Plan:
         """Locks are taken before LIMIT counts, so that a row that is gone does not count."""
-        if self.keys:
-            plan = Lock(plan, self.keys)
+        if self.marks:
+            plan = Lock(plan, self.marks)
         return limited(self.binder, plan, self.outer, self.scope.level.free, self.modifiers, keys)
 
     def projected_first(self, plan: Plan, distinct: bool) -> Plan:
@@ -402,8 +378,9 @@ class _Select:
             [self.over_columns(ordering, columns, expressions, distinct) for ordering in self.orderings]
         )
         on = [self.on_column(expression, columns, expressions) for expression in self.on]
-        columns.extend(self.keys)
-        expressions.extend(self.keys)
+        locked = [mark.key for mark in self.marks]
+        columns.extend(locked)
+        expressions.extend(locked)
         plan = Project(plan, tuple(columns), tuple(expressions))
         if self.on:
             plan = Distinct(self.sorted_for(plan, keys, on), tuple(on))

@@ -15,12 +15,13 @@ from minidb.catalog.schema import Table, View
 from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast, common_type
 from minidb.expr.node import Column, Expr
-from minidb.plan.nodes import CteScan, FunctionScan, Plan, Scan, Values
+from minidb.plan.nodes import CteScan, FunctionScan, Plan, RowMark, Scan, Values
 from minidb.sql.bind_expression import bind_in_clause
 from minidb.sql.bind_function import SET_RETURNING, function_name
 from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.parse import parse_query
+from minidb.sql.row_locks import LockClause, strongest
 from minidb.sql.scope import Relation, Scope
 from minidb.value.sql_types import BIGINT, INTERVAL, TIMESTAMP, Kind, SqlType
 
@@ -42,11 +43,12 @@ class FromContext:
 
     binder: Binder
     query: Scope
-    locked: frozenset[str] | None = None  # aliases whose rows are locked; None: none, empty: all
+    locks: tuple[LockClause, ...] = ()
 
-    def locks(self, alias: str) -> bool:
-        """Whether rows of this relation will be locked, so that their storage keys are needed."""
-        return self.locked is not None and (not self.locked or alias in self.locked)
+    def pushed(self, alias: str) -> tuple[LockClause, ...]:
+        """The locking that the query behind a relation inherits."""
+        locked = strongest(self.locks, alias)
+        return () if locked is None else (locked,)
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -70,11 +72,12 @@ def bind_table(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
         return _bind_view(context, found, alias, position_of(tree))
     item = scan(binder, found, name if alias is None else identifier(alias.this), context.query)
     relation = item.scope.relations[0]
-    if context.locks(relation.name):
+    locked = strongest(context.locks, relation.name)
+    if locked is not None:
         assert isinstance(item.plan, Scan)
         key = binder.new_column("key", SqlType(Kind.BYTEA), relation.name)
         item.plan = replace(item.plan, columns=(*item.plan.columns, key), key=key)
-        relation.key = key
+        relation.marks = (RowMark(key, found, locked.mode, locked.wait),)
     if alias is not None:
         relation.original = name if relation.name != name else None
         _rename(item.scope, alias)
@@ -141,7 +144,9 @@ def _bind_common(context: FromContext, tree: exp.Expression, alias: exp.Expressi
         ]
     )
     scope = context.query.sibling()
-    scope.add(Relation(relation_name, common.names, columns, original=name if alias is not None else None))
+    relation = Relation(relation_name, common.names, columns, original=name if alias is not None else None)
+    relation.unlockable = "a WITH query"
+    scope.add(relation)
     _rename(scope, alias)
     return Item(CteScan(common.id, name, columns), scope)
 
@@ -153,11 +158,12 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise ProgrammingError(
             f'infinite recursion detected in rules for relation "{view.name}"', sqlstate="42P17"
         )
+    relation_name = view.name if alias is None else identifier(alias.this)
     saved = binder.common_tables, binder.horizons
     binder.common_tables, binder.horizons = [], dict(view.horizons)
     binder.views.append(view.name)
     try:
-        query = binder.query(parse_query(view.query))
+        query = binder.query(parse_query(view.query), locks=context.pushed(relation_name))
     except Error as error:
         error.position = position
         raise
@@ -166,7 +172,6 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         binder.common_tables, binder.horizons = saved
     names = view.columns + query.names[len(view.columns) :]
     shown = binder.horizons.get(view.id, len(names))
-    relation_name = view.name if alias is None else identifier(alias.this)
     return derived(context, query, relation_name, names[:shown], alias)
 
 
@@ -178,10 +183,8 @@ def derived(
     alias: exp.Expression | None,
 ) -> Item:
     """A query's rows as a relation."""
-    if context.locks(name) and not isinstance(query.plan, Values):
-        raise refuse(f'FOR UPDATE of the rows behind "{name}" is', alias)
     scope = context.query.sibling()
-    scope.add(Relation(name, names, query.plan.columns[: len(names)]))
+    scope.add(Relation(name, names, query.plan.columns[: len(names)], marks=query.marks))
     _rename(scope, alias)
     return Item(query.plan, scope)
 
@@ -227,8 +230,9 @@ def bind_derived(
     else:
         outer = context.query.sibling()
         outer.unreachable = list(left.relations)
-    query = context.binder.query(tree, outer)
-    item = derived(context, query, identifier(alias.this), query.names, alias)
+    name = identifier(alias.this)
+    query = context.binder.query(tree, outer, locks=context.pushed(name))
+    item = derived(context, query, name, query.names, alias)
     if lateral:
         item.needs = needed(query.free, left)
     return item
@@ -268,7 +272,7 @@ def _bind_function(context: FromContext, tree: exp.Expression, left: Scope) -> I
         column = binder.new_column(relation_name, value.type, relation_name)
         plan = Values((column,), ((value,),))
     result_scope = context.query.sibling()
-    result_scope.add(Relation(relation_name, (relation_name,), (column,)))
+    result_scope.add(Relation(relation_name, (relation_name,), (column,), unlockable="a function"))
     _rename(result_scope, alias)
     return Item(plan, result_scope, needed(scope.level.free, left))
 

@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
 from minidb.expr.node import Column, Expr, Parameter
-from minidb.plan.nodes import Plan
+from minidb.plan.nodes import Plan, RowMark
+from minidb.sql.row_locks import LockClause
 from minidb.sql.scope import Scope
 from minidb.value.sql_types import UNKNOWN, SqlType
 
@@ -26,6 +27,7 @@ class BoundQuery:
     plan: Plan
     names: tuple[str, ...]
     free: dict[int, Column]
+    marks: tuple[RowMark, ...] = ()  # left for the query around it to lock: its plan yields their keys, too
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Parts:
     """The mutually recursive parts of the binder."""
 
     expression: Callable[[Binder, exp.Expression, Scope], Expr]
-    query: Callable[[Binder, exp.Expression, Scope | None, bool], BoundQuery]
+    query: Callable[[Binder, exp.Expression, Scope | None, bool, tuple[LockClause, ...]], BoundQuery]
     change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
 
 
@@ -86,10 +88,16 @@ class Binder:
         return self.parts.expression(self, tree, scope)
 
     def query(
-        self, tree: exp.Expression, outer: Scope | None = None, *, keep_unknown: bool = False
+        self,
+        tree: exp.Expression,
+        outer: Scope | None = None,
+        *,
+        keep_unknown: bool = False,
+        locks: tuple[LockClause, ...] = (),
     ) -> BoundQuery:
-        """A bound query; its untyped literals become text unless `keep_unknown`."""
-        return self.parts.query(self, tree, outer, keep_unknown)
+        """A bound query; its untyped literals become text unless `keep_unknown`; `locks` are the locking
+        clauses of the query around it."""
+        return self.parts.query(self, tree, outer, keep_unknown, locks)
 
     def change(self, tree: exp.Expression, outer: Scope | None = None) -> BoundQuery:
         """A bound INSERT, UPDATE or DELETE."""

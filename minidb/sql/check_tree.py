@@ -101,6 +101,8 @@ def check_tree(tree: exp.Expression, text: str, tokens: list[Token]) -> None:
             fetches = True
         elif isinstance(node, exp.StrPosition):
             _check_position(text, tokens)
+        elif isinstance(node, exp.Lock):
+            _check_lock(node, text, tokens)
     if offsets:
         _check_offsets(offsets, text, tokens)
     if fetches:
@@ -176,6 +178,16 @@ def _check_position(text: str, tokens: list[Token]) -> None:
             depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(inner.token_type, 0)
             if depth <= 0:
                 break
+
+
+def _check_lock(node: exp.Lock, text: str, tokens: list[Token]) -> None:
+    """LOCK IN SHARE MODE and FOR UPDATE WAIT n are other dialects'."""
+    words = [token.text.upper() for token in tokens]
+    for index, token in enumerate(tokens):
+        if words[index : index + 4] == ["LOCK", "IN", "SHARE", "MODE"]:
+            raise near(text, token)
+        if words[index] == "WAIT" and isinstance(node.args.get("wait"), exp.Expression):
+            raise near(text, token)
 
 
 def _check_fetch(text: str, tokens: list[Token]) -> None:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from minidb.errors import SyntaxError_
 from minidb.sql.names import position_of
+from minidb.sql.row_locks import LockClause
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Modifiers:
     limit: exp.Expression | None = None
     offset: exp.Expression | None = None
     locks: tuple[exp.Expression, ...] = ()
+    pushed: tuple[LockClause, ...] = ()  # locking clauses of the query around it
 
     def within(self, tree: exp.Expression) -> Modifiers:
         """Together with those of the next node; 42601 if both have the same clause."""
@@ -42,4 +44,5 @@ class Modifiers:
             limit if limit is not None else self.limit,
             offset if offset is not None else self.offset,
             (*self.locks, *(arguments.get("locks") or ())),
+            self.pushed,
         )

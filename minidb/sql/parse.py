@@ -46,7 +46,7 @@ _FROM_TOKENS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]
 }
 _UNSUPPORTED: Final = frozenset(
     {"call", "close", "cluster", "comment", "deallocate", "declare", "do", "execute", "fetch", "grant"}
-    | {"import", "listen", "load", "lock", "merge", "move", "notify", "prepare", "reassign", "refresh"}
+    | {"import", "listen", "load", "merge", "move", "notify", "prepare", "reassign", "refresh"}
     | {"revoke", "security", "unlisten"}
 )
 

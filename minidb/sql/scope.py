@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from minidb.catalog.schema import Table
 from minidb.errors import ProgrammingError
 from minidb.expr.node import Column, Expr, walk
-from minidb.plan.nodes import AggregateCall, FunctionScan
+from minidb.plan.nodes import AggregateCall, FunctionScan, RowMark
 from minidb.sql.names import refuse
 
 _SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
@@ -29,7 +29,8 @@ class Relation:
     """One FROM item: its alias and the columns that `alias.name` can mean.
 
     `table` is set for a stored table that is scanned here; `original` is the table's name if an alias hides
-    it; `key` is the column with the storage key of its rows, if asked for.
+    it; `marks` are the stored rows behind each of its rows, if they are to be locked; `unlockable` says what
+    it is if they cannot be.
     """
 
     name: str
@@ -37,7 +38,8 @@ class Relation:
     columns: tuple[Column, ...]
     table: Table | None = None
     original: str | None = None
-    key: Column | None = None
+    marks: tuple[RowMark, ...] = ()
+    unlockable: str | None = None
 
 
 @dataclass(slots=True)

@@ -113,9 +113,7 @@ _CLAUSES = {
 }
 
 
-def _no_query(
-    binder: Binder, tree: exp.Expression, scope: Scope | None, keep_unknown: bool = False
-) -> BoundQuery:
+def _no_query(binder: Binder, tree: exp.Expression, scope: Scope | None, *how: object) -> BoundQuery:
     raise NotSupportedError("cannot use subquery in a stored expression", position=position_of(tree))
 
 

@@ -1,4 +1,4 @@
-"""Statements read from tokens instead of sqlglot's trees: the reader, and EXPLAIN, ANALYZE, VACUUM.
+"""Statements read from tokens instead of sqlglot's trees: the reader, and EXPLAIN, ANALYZE, VACUUM, LOCK.
 
 What needs no catalog becomes a `plan.definitions.Utility` at once (see `session_statements`); the others are
 `UnboundUtility`: data for `bind`.
@@ -17,6 +17,7 @@ from minidb.plan.definitions import Utility
 from minidb.sql.names import fold
 from minidb.sql.token_sequence import near
 from minidb.sql.tokens import unmarked
+from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, TABLE_NAMES
 
 
 class UnboundUtility:
@@ -53,6 +54,15 @@ class AnalyzeStatement(UnboundUtility):
     tables: tuple[TableName, ...]
     vacuum: bool = False
     analyze: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LockStatement(UnboundUtility):
+    """LOCK TABLE."""
+
+    tables: tuple[TableName, ...]
+    mode: int
+    wait: bool
 
 
 class TokenReader:
@@ -274,8 +284,28 @@ def _vacuum(reader: TokenReader) -> UnboundUtility:
     return AnalyzeStatement(_table_list(reader), vacuum=True, analyze=analyze)
 
 
+def _lock(reader: TokenReader) -> UnboundUtility:
+    reader.expect("LOCK")
+    reader.accept("TABLE")
+    tables: list[TableName] = []
+    while not tables or reader.accept(","):
+        reader.accept("ONLY")  # there is no inheritance: the same
+        tables.append(reader.table())
+        reader.accept("*")
+    mode = ACCESS_EXCLUSIVE
+    if reader.accept("IN"):
+        for candidate, name in TABLE_NAMES.items():
+            if reader.accept(*name.split(), "MODE"):
+                mode = candidate
+                break
+        else:
+            raise reader.error()
+    return LockStatement(tuple(tables), mode, not reader.accept("NOWAIT"))
+
+
 PARSERS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]] = {
     "explain": _explain,
+    "lock": _lock,
     "analyze": _analyze,
     "analyse": _analyze,
     "vacuum": _vacuum,

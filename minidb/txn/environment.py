@@ -7,6 +7,7 @@ this much of it, which keeps imports pointing one way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 from minidb.storage.store import Store
@@ -16,7 +17,7 @@ from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.read_set import ReadRange
 from minidb.txn.row_ids import RowIds
-from minidb.txn.state import LockTarget, QueueTarget, RangeWrite, TransactionState
+from minidb.txn.state import AdvisoryKey, LockTarget, QueueTarget, RangeWrite, TransactionState
 
 FIRST_ID: Final = 16  # storage ids below are the system's
 _ID_COUNTER: Final = 0  # the id, among counters, of the one that numbers tables, indexes and sequences
@@ -34,6 +35,7 @@ class Environment:
         self.certification = Certification(store, self.describe)
         self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
+        self.next_session_id = count(1).__next__  # of sessions that own locks
         self.row_lock_limit = ROW_LOCK_LIMIT
         self.catalog_commit = 0  # no commit after this one changed the catalog
         # Names a locked object for people: a key, or a table by its id.
@@ -63,6 +65,8 @@ def describe_range_plainly(read: ReadRange) -> str:
 
 def describe_plainly(target: QueueTarget) -> str:
     """Numbers and bytes, where no catalog gives names."""
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     if isinstance(target, int):
         return f"table {target}"
     storage_id = int.from_bytes(target[:4], "big")

@@ -9,21 +9,23 @@ from __future__ import annotations
 from queue import SimpleQueue
 from time import monotonic
 
-from minidb.errors import QueryCanceled
+from minidb.errors import DatabaseError, InternalError, QueryCanceled
 
 USER_REQUEST = "canceling statement due to user request"
 STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
+TRANSACTION_TIMEOUT = "terminating transaction due to transaction timeout"
 
 
 class Interrupt:
     """`requested` and `deadline` are polled once per batch; `signal` wakes the lock wait there is, if any."""
 
-    __slots__ = ("deadline", "reason", "requested", "signal")
+    __slots__ = ("deadline", "ends_transaction", "reason", "requested", "signal")
 
     def __init__(self) -> None:
         self.requested = False
         self.reason = USER_REQUEST
-        self.deadline: float | None = None  # time.monotonic() at which statement_timeout strikes
+        self.deadline: float | None = None  # time.monotonic() at which a timeout strikes
+        self.ends_transaction = False  # it is transaction_timeout's, not statement_timeout's
         self.signal: SimpleQueue[None] | None = None
 
     def request(self, reason: str = USER_REQUEST) -> None:
@@ -45,4 +47,10 @@ class Interrupt:
         if self.requested:
             raise QueryCanceled(self.reason)
         if self.deadline is not None and monotonic() >= self.deadline:
-            raise QueryCanceled(STATEMENT_TIMEOUT)
+            raise self.timed_out()
+
+    def timed_out(self) -> DatabaseError:
+        """What a statement fails with whose deadline has passed."""
+        if self.ends_transaction:
+            return InternalError(TRANSACTION_TIMEOUT, sqlstate="25P04")
+        return QueryCanceled(STATEMENT_TIMEOUT)

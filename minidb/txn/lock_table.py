@@ -1,4 +1,4 @@
-"""The lock table: rows and keys, tables, and all keys of a storage id as one; FIFO queues, no lost wake-ups.
+"""The lock table: rows and keys, tables, all keys of a storage id as one, advisory locks; FIFO queues.
 
 A row lock that nobody contests is one `dict.setdefault(key, owner)`, which the GIL makes atomic. A queue
 exists only where there is more to know: somebody waits, or the lock is shared.
@@ -26,15 +26,12 @@ than an observer's `on_wait` and `on_grant`, which must return at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from queue import Empty
-from threading import Lock
 from time import monotonic
 from typing import Final
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
 from minidb.txn.deadlock import deadlock_error, find_cycle
-from minidb.txn.interrupt import STATEMENT_TIMEOUT
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
     PASS,
@@ -43,58 +40,20 @@ from minidb.txn.lock_modes import (
     ROW_CONFLICTS,
     SAFE_SNAPSHOT,
     TABLE_CONFLICTS,
-    TABLE_NAMES,
     UPDATE,
     WEAK_TABLE_MODES,
-    mode_name,
 )
-from minidb.txn.range_locks import Lookup, RangeLocks
+from minidb.txn.lock_queue import LockObserver as LockObserver
+from minidb.txn.lock_queue import LockQueue, LockQueues
+from minidb.txn.range_locks import Lookup
 from minidb.txn.read_set import ReadRange
-from minidb.txn.state import LockRequest, LockTarget, QueueTarget, RangeWrite, TransactionState
+from minidb.txn.state import AdvisoryKey, LockRequest, QueueTarget, RangeWrite, TransactionState
 
 PREFIX: Final = 4  # bytes of a key that hold its storage id
 
 
-class LockQueue:
-    """What is to be known of one object beyond a single exclusive holder."""
-
-    __slots__ = ("granted", "target", "waiting")
-
-    def __init__(self, target: QueueTarget) -> None:
-        self.target = target
-        self.granted: dict[TransactionState, int] = {}  # sharers of a row; who holds a whole storage id
-        self.waiting: list[LockRequest] = []
-
-
-class LockObserver:
-    """Told of waits, so that tests need no sleeps and views no polling."""
-
-    def on_wait(self, request: LockRequest) -> None:
-        """`request` is queued and its thread about to sleep. Called under the mutex."""
-
-    def on_grant(self, request: LockRequest) -> None:
-        """A waiting `request` was granted, by the thread that runs this. Called under the mutex."""
-
-    def on_resume(self, request: LockRequest) -> None:
-        """The waiter is awake again, granted or not. Called in its thread, which this may hold up."""
-
-
-class LockTable:
+class LockTable(LockQueues):
     """Every lock of one database."""
-
-    def __init__(
-        self, active: dict[int, TransactionState], describe: Callable[[LockTarget], str] = repr
-    ) -> None:
-        self.owners: dict[bytes, TransactionState | LockQueue] = {}
-        self.queues: dict[QueueTarget, LockQueue] = {}
-        self.active = active  # every transaction that has not ended, by id
-        self.describe = describe
-        self.observers: tuple[LockObserver, ...] = ()
-        self.mutex = Lock()
-        self.ranges = RangeLocks(active)
-        self.announced = self.ranges.announced  # the writers' shortcut: empty where nobody locks ranges
-        self.waits = 0
-        self.deadlocks = 0
 
     # -- rows ---------------------------------------------------------------------------------------------
 
@@ -236,6 +195,67 @@ class LockTable:
             raise
         return True
 
+    def bar(self, owner: TransactionState, storage_id: int) -> None:
+        """Readers of the table, who need no lock otherwise, are to ask for one until the owner has ended."""
+        with self.mutex:
+            self.barred.setdefault(storage_id, set()).add(owner)
+
+    def unbar(self, owner: TransactionState, storage_id: int) -> None:
+        """Take that back."""
+        with self.mutex:
+            self._unbar(owner, storage_id)
+
+    def _unbar(self, owner: TransactionState, storage_id: int) -> None:
+        owners = self.barred.get(storage_id)
+        if owners is not None:
+            owners.discard(owner)
+            if not owners:
+                del self.barred[storage_id]
+
+    # -- advisory locks -----------------------------------------------------------------------------------
+
+    def lock_advisory(self, owner: TransactionState, key: AdvisoryKey, mode: int, wait: bool = True) -> bool:
+        """Hold an application's own lock until the transaction ends. False: it would have to wait."""
+        if owner.advisory is None:
+            owner.advisory = {}
+        owner.advisory.setdefault(key, 0)
+        try:
+            with self.mutex:
+                queue = self.queues.get(key)
+                if queue is None:
+                    queue = self.queues[key] = LockQueue(key)
+                held = 0
+                for holder, holds in queue.granted.items():
+                    if holder.interrupt is owner.interrupt:
+                        held |= holds
+                if held & mode:
+                    queue.granted[owner] = queue.granted.get(owner, 0) | mode
+                    return True
+                request = self._enqueue(queue, owner, mode, held != 0, wait)
+            if request is None:
+                return False
+            if not request.granted:
+                self._wait(request)
+        except BaseException as error:
+            self._after_failure(owner, error)
+            raise
+        return True
+
+    def move_advisory(
+        self, key: AdvisoryKey, mode: int, source: TransactionState, to: TransactionState | None
+    ) -> None:
+        """Leave a lock to another owner of the same session, or (None) give it up; but not what `source` is
+        to hold to its own end."""
+        kept = 0 if source.advisory is None else source.advisory[key]
+        with self.mutex:
+            queue = self.queues[key]
+            left = queue.granted.pop(source) & ~mode | kept
+            if left:
+                queue.granted[source] = left
+            if to is not None:
+                queue.granted[to] = queue.granted.get(to, 0) | mode
+            self._pump(queue)
+
     def _after_failure(self, owner: TransactionState, error: BaseException) -> None:
         """A keyboard interrupt may have come at any call: nobody waits now, and `held` may lack a lock."""
         if isinstance(error, DatabaseError):
@@ -328,16 +348,19 @@ class LockTable:
             self._release_ranges(owner)
         held.clear()
         owner.table_locks.clear()
-        owner.escalated = None
+        owner.escalated = owner.advisory = None
 
     def _release_contended(self, owner: TransactionState) -> None:
         held, table_locks = owner.held, owner.table_locks
         with self.mutex:
+            for storage_id in list(self.barred):
+                self._unbar(owner, storage_id)
             queues = self.queues
             if len(queues) <= len(held) + len(table_locks) or owner.interrupted:
                 candidates = list(queues.values())
             else:
                 targets: list[QueueTarget] = [*held, *table_locks, *(owner.escalated or ())]
+                targets.extend(owner.advisory or ())
                 candidates = [queues[target] for target in targets if target in queues]
             for queue in candidates:
                 target = queue.target
@@ -401,7 +424,7 @@ class LockTable:
         """Grant, in order, what conflicts neither with a holder nor with a request ahead; then tidy up."""
         waiting = queue.waiting
         if waiting:
-            conflicts = TABLE_CONFLICTS if isinstance(queue.target, int) else ROW_CONFLICTS
+            conflicts = ROW_CONFLICTS if isinstance(queue.target, bytes) else TABLE_CONFLICTS
             ahead = 0
             for request in list(waiting):
                 told = not request.granted  # else an interrupted call has granted it and got no further
@@ -423,9 +446,11 @@ class LockTable:
     def _grant(self, queue: LockQueue, request: LockRequest, conflicting: int) -> bool:
         owner, target, mode = request.owner, queue.target, request.mode
         for holder, holds in self._holders(queue):
-            if holder is not owner and conflicting & holds:
+            if conflicting & holds and holder.interrupt is not owner.interrupt:
                 return False
-        if isinstance(target, int):
+        if isinstance(target, AdvisoryKey):
+            queue.granted[owner] = queue.granted.get(owner, 0) | mode
+        elif isinstance(target, int):
             owner.table_locks[target] = owner.table_locks.get(target, 0) | mode
         elif mode == PASS:
             pass  # the row lock itself is asked for again
@@ -451,47 +476,13 @@ class LockTable:
             if any(holds & strong for _, holds in self._holders(queue)):
                 return
         elif queue.granted:
-            if len(target) > PREFIX:
+            if isinstance(target, bytes) and len(target) > PREFIX:
                 self.owners.setdefault(target, queue)
             return
-        elif self.owners.get(target) is queue:
+        elif isinstance(target, bytes) and self.owners.get(target) is queue:
             del self.owners[target]
         if self.queues.get(target) is queue:
             del self.queues[target]
-
-    def _holders(self, queue: LockQueue) -> list[tuple[TransactionState, int]]:
-        target = queue.target
-        if isinstance(target, int):
-            return [
-                (transaction, transaction.table_locks.get(target, 0))
-                for transaction in list(self.active.values())
-            ]
-        holders = list(queue.granted.items())
-        owner = self.owners.get(target)
-        if isinstance(owner, TransactionState):
-            holders.append((owner, owner.held.get(target, UPDATE)))
-        return holders
-
-    def blockers(self, request: LockRequest) -> list[TransactionState]:
-        """Whom a waiting request waits for, oldest transaction first."""
-        if request.blocked_by is not None:
-            return sorted([each for each in request.blocked_by if each.id in self.active], key=_by_id)
-        assert not isinstance(request.target, ReadRange | RangeWrite)
-        queue = self.queues.get(request.target)
-        if queue is None:
-            return []
-        conflicting = (TABLE_CONFLICTS if isinstance(queue.target, int) else ROW_CONFLICTS)[request.mode]
-        found = {
-            holder
-            for holder, holds in self._holders(queue)
-            if holder is not request.owner and conflicting & holds
-        }
-        for ahead in queue.waiting:
-            if ahead is request:
-                break
-            if conflicting & ahead.mode:
-                found.add(ahead.owner)
-        return sorted(found, key=_by_id)
 
     # -- waiting ------------------------------------------------------------------------------------------
 
@@ -508,7 +499,7 @@ class LockTable:
                 if interrupt.requested:
                     failure = QueryCanceled(interrupt.reason)
                 elif interrupt.deadline is not None and now >= interrupt.deadline:
-                    failure = QueryCanceled(STATEMENT_TIMEOUT)
+                    failure = interrupt.timed_out()
                 elif lock_deadline is not None and now >= lock_deadline:
                     failure = LockNotAvailable("canceling statement due to lock timeout")
                 if failure is not None:
@@ -538,53 +529,3 @@ class LockTable:
                 observer.on_resume(request)
         if failure is not None and not request.granted:
             raise failure
-
-    # -- words --------------------------------------------------------------------------------------------
-
-    def describe_request(self, request: LockRequest) -> str:
-        """Mode and object: `FOR UPDATE on row (1) of table accounts`."""
-        name = mode_name(request.mode, isinstance(request.target, int))
-        if request.mode == SAFE_SNAPSHOT:
-            return name
-        return f"{name} {'' if request.mode == RANGE_WRITE else 'on '}{self.describe(request.target)}"
-
-    def _waited_for(self, request: LockRequest) -> str:
-        holders = ", ".join(str(transaction.id) for transaction in self.blockers(request))
-        return (
-            f"Transaction {request.owner.id} waited for {self.describe_request(request)}; "
-            f"blocked by transaction {holders}."
-        )
-
-    def waiting_for(self, transaction: TransactionState) -> str | None:
-        """What the transaction waits for and who has it, or None. From any thread."""
-        with self.mutex:
-            request = transaction.waiting
-            if request is None:
-                return None
-            holders = ", ".join(str(blocker.id) for blocker in self.blockers(request))
-            return f"{self.describe_request(request)}, blocked by transaction {holders}"
-
-    def entries(self) -> list[tuple[LockTarget, int, int, bool]]:
-        """(object, transaction id, mode, granted) of every lock, the waiting ones in queue order."""
-        with self.mutex:
-            found: list[tuple[LockTarget, int, int, bool]] = []
-            for transaction in list(self.active.values()):
-                held = list(transaction.held.items())
-                found.extend((key, transaction.id, mode, True) for key, mode in held)
-                prefixes = transaction.escalated or ()
-                found.extend((prefix, transaction.id, UPDATE, True) for prefix in sorted(prefixes))
-                for storage_id, mask in list(transaction.table_locks.items()):
-                    modes = [mode for mode in TABLE_NAMES if mask & mode]
-                    found.extend((storage_id, transaction.id, mode, True) for mode in modes)
-            for queue in self.queues.values():
-                for request in queue.waiting:
-                    found.append((queue.target, request.owner.id, request.mode, False))
-            for ranges in self.announced.values():
-                found.extend((each.target, each.owner.id, each.mode, True) for each in ranges if each.granted)
-            for request in self.ranges.parked:
-                found.append((request.target, request.owner.id, request.mode, False))
-            return found
-
-
-def _by_id(transaction: TransactionState) -> int:
-    return transaction.id

@@ -10,13 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
+from typing import NamedTuple
 
-from minidb.storage.snapshot import Snapshot
+from minidb.storage.snapshot import Snapshot, View
 from minidb.txn.conflict_graph import Footprint
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.overlay import Writes
 from minidb.txn.read_set import ReadRange, ReadSet
+
+
+class AdvisoryKey(NamedTuple):
+    """The name that an application gives to a lock of its own: one bigint, or two integers."""
+
+    first: int
+    second: int | None = None
+
+    def __str__(self) -> str:
+        name = str(self.first) if self.second is None else f"({self.first}, {self.second})"
+        return f"advisory lock {name}"
 
 
 class RangeWrite:
@@ -28,8 +40,9 @@ class RangeWrite:
         self.keys = keys
 
 
-# An object with a queue: a key, a table by its id, or (4 bytes) all keys of one storage id.
-QueueTarget = bytes | int
+# An object with a queue: a key, a table by its id, (4 bytes) all keys of one storage id, or what an
+# application means by an advisory lock.
+QueueTarget = bytes | int | AdvisoryKey
 # What a request can ask for: such an object, a range, or to go on after a write.
 LockTarget = QueueTarget | ReadRange | RangeWrite
 
@@ -62,6 +75,7 @@ class TransactionState:
     """A transaction's identity, what it sees, and its locks."""
 
     __slots__ = (
+        "advisory",
         "certified",
         "deferrable",
         "escalated",
@@ -101,6 +115,7 @@ class TransactionState:
         self.held: dict[bytes, int] = {}  # key -> strongest row mode
         self.table_locks: dict[int, int] = {}  # storage id -> mask of table modes
         self.escalated: set[bytes] | None = None  # prefixes whose keys are all locked as one
+        self.advisory: dict[AdvisoryKey, int] | None = None  # -> the modes to be held to its end
         self.interrupted = False  # by Ctrl-C while it took a lock: `held` may lack one
         self.waiting: LockRequest | None = None  # set while it waits, cleared by who grants
         self.writes: Writes = {}  # key -> new value, of what lies in memory
@@ -120,3 +135,12 @@ class TransactionState:
     def see_latest(self) -> None:
         """See the newest commit, durable or not, from here on."""
         raise NotImplementedError
+
+
+class SessionOwner(TransactionState):
+    """Who holds what outlives transactions: a session. It shares the session's Interrupt, and never waits."""
+
+    __slots__ = ()
+
+    def __init__(self, id: int, interrupt: Interrupt) -> None:
+        super().__init__(id, IsolationLevel.READ_COMMITTED, Snapshot(0, View(None, ())), interrupt)

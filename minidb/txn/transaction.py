@@ -98,6 +98,17 @@ class Transaction(TransactionReads):
             self._after_table_lock(table_id, mode)
         return True
 
+    def lock_table_by_name(self, table_id: int, mode: int, wait: bool) -> bool:
+        """LOCK TABLE: as `lock_table`, but open to READ ONLY transactions, and before the first snapshot."""
+        if not self.locks.lock_table(self, table_id, mode, wait):
+            return False
+        if self.used:
+            if self.store.latest is not self.snapshot:
+                self._after_table_lock(table_id, mode)
+        elif self.environment.catalog_commit > self.snapshot.commit_id:
+            raise StatementRestart  # the name may mean something else by now
+        return True
+
     def _after_table_lock(self, table_id: int, mode: int) -> None:
         environment = self.environment
         if environment.catalog_commit > self.snapshot.commit_id:

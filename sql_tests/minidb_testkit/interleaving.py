@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 
 from minidb.txn.lock_table import LockObserver, LockTable
-from minidb.txn.state import LockRequest
+from minidb.txn.state import LockRequest, SessionOwner
 
 _WOKE = "woke"
 PATIENCE_S = 60.0  # after which a silent session is a bug of the test or of the database
@@ -173,7 +173,10 @@ class Stepper(LockObserver):
         if session is None:
             return
         session.waiting = request
-        blockers = ", ".join(str(each.id) for each in self.locks.blockers(request))
+        blockers = ", ".join(
+            f"session {each.id}" if isinstance(each, SessionOwner) else str(each.id)
+            for each in self.locks.blockers(request)
+        )
         text = f"waits for {self.locks.describe_request(request)}, blocked by {blockers}"
         self.events.put(Outcome(session.name, text, waits=True))
 

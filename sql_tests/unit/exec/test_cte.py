@@ -17,7 +17,8 @@ from exec_fixture import (
     values,
 )
 
-from minidb.errors import InternalError, NotSupportedError, ProgrammingError
+from minidb.catalog.schema import Table
+from minidb.errors import InternalError, LockNotAvailable, ProgrammingError
 from minidb.exec.operator import drain
 from minidb.exec.run import run_query
 from minidb.expr.compare import Equal, NotEqual
@@ -36,14 +37,17 @@ from minidb.plan.nodes import (
     NestedLoop,
     Plan,
     Project,
+    RowMark,
     Scan,
     SetOperation,
     Values,
+    Waiting,
     With,
 )
 from minidb.plan.subqueries import Exists, QuantifiedComparison, ScalarSubquery
 from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
+from minidb.txn.lock_modes import SHARE_ROW, UPDATE
 from minidb.value.sql_types import BIGINT, BOOLEAN, BYTEA, INTEGER, Row
 
 
@@ -231,11 +235,10 @@ def test_an_aggregate_over_an_index_nested_loop() -> None:
     database.close()
 
 
-def locked(table: object, mode: str = "for update") -> Lock:
-    assert hasattr(table, "slot_types")
+def locked(table: Table, mode: int = UPDATE, wait: Waiting = "block") -> Lock:
     key = column(BYTEA)
-    source = Scan(table, "t", (*columns(INTEGER, INTEGER), key), (0, 1), key=key)  # type: ignore[arg-type]
-    return Lock(source, (key,), mode)
+    source = Scan(table, "t", (*columns(INTEGER, INTEGER), key), (0, 1), key=key)
+    return Lock(source, (RowMark(key, table, mode, wait),))
 
 
 def test_row_locks() -> None:
@@ -248,7 +251,7 @@ def test_row_locks() -> None:
     assert found == [(0,), (1,)]
     assert len(one.held) == 2  # not a whole batch
     other = database.begin()
-    changed = run_query(locked(table, "for share"), context(other))
+    changed = run_query(locked(table, SHARE_ROW), context(other))
     keys = list(one.held)
     one.put(keys[0], b"changed")
     one.commit()
@@ -267,7 +270,25 @@ def test_row_locks_that_cannot_be() -> None:
     with pytest.raises(InternalError) as caught:
         drain(run_query(locked(table), context(reader)))
     assert caught.value.sqlstate == "25006"
-    with pytest.raises(NotSupportedError):
-        run_query(locked(table, "for sale"), context(reader))
     reader.rollback()
+    database.close()
+
+
+def test_rows_that_are_skipped_do_not_count() -> None:
+    database = Database()
+    table = make_table((INTEGER, INTEGER))
+    database.insert(table, [(number, number) for number in range(3000)])
+    one, other = database.begin(), database.begin()
+    first = rows_of(Limit(Project(locked(table), columns(INTEGER), (slot(0),)), integer(2500)), one)
+    assert len(first) == 2500
+    skipping = locked(table, UPDATE, "skip")
+    assert rows_of(Limit(Project(skipping, columns(INTEGER), (slot(0),)), integer(2)), other) == [
+        (2500,),
+        (2501,),
+    ]
+    assert len(other.held) == 2
+    with pytest.raises(LockNotAvailable):
+        drain(run_query(locked(table, UPDATE, "error"), context(other)))
+    one.rollback()
+    other.rollback()
     database.close()

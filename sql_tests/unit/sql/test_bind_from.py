@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from bind_fixture import failure, names, outline, plan, raised, types
 
-from minidb.plan.nodes import Join, NestedLoop, Plan, Project, Scan
+from minidb.plan.nodes import Join, Lock, NestedLoop, Plan, Project, Scan
+from minidb.plan.traverse import walk_plan
+from minidb.txn.lock_modes import ROW_NAMES
 
 
 def source(sql: str) -> Plan:
@@ -168,12 +170,14 @@ def test_row_locks() -> None:
     found = plan("select b from t where a = 1 order by b limit 1 for update")
     assert outline(found) == "Project(Limit(Lock(Sort(Filter(Scan)))))"
     for sql, sqlstate in (
-        ("select 1 from t for share", "0A000"),
-        ("select 1 from t for no key update", "0A000"),
-        ("select 1 from t for update nowait", "0A000"),
-        ("select 1 from t for update skip locked", "0A000"),
+        ("select 1 from t for update of public.t", "42601"),
+        ("select 1 from t for update wait 5", "42601"),
+        ("select 1 from t lock in share mode", "42601"),
+        ("select 1 from generate_series(1, 2) g for update of g", "0A000"),
+        ("with x as (select 1) select 1 from x for share of x", "0A000"),
+        ("select 1 from (t cross join u) as j for share of j", "0A000"),
         ("select 1 from t left join u on true for update", "0A000"),
-        ("select 1 from (select * from t) s for update", "0A000"),
+        ("select 1 from (select count(*) from t) s for update", "0A000"),
         ("select distinct a from t for update", "0A000"),
         ("select count(*) from t for update", "0A000"),
         ("select 1 union select 2 for update", "0A000"),
@@ -184,3 +188,16 @@ def test_row_locks() -> None:
         outline(plan("select 1 from t left join u on true for update of t"))
         == "Project(Lock(Join(Scan, Scan)))"
     )
+
+
+def test_row_locks_reach_into_derived_tables() -> None:
+    assert outline(plan("select 1 from (select a from t) s for share")) == "Project(Lock(Project(Scan)))"
+    limited = plan("select 1 from (select a from t limit 1) s for share")
+    assert outline(limited) == "Project(Project(Limit(Lock(Scan))))"
+
+
+def test_the_strongest_of_several_locking_clauses_counts() -> None:
+    found = plan("select 1 from t, u for share nowait for no key update of u skip locked")
+    locks = [node for node in walk_plan(found) if isinstance(node, Lock)]
+    marks = [(mark.table.name, ROW_NAMES[mark.mode], mark.wait) for mark in locks[0].marks]
+    assert marks == [("t", "FOR SHARE", "error"), ("u", "FOR NO KEY UPDATE", "error")]

@@ -98,7 +98,6 @@ def test_syntax_errors(sql: str, message: str, position: int) -> None:
         ("select 1 into t", "SELECT INTO is not supported"),
         ("select a from t window w as (order by a)", "the WINDOW clause is not supported"),
         ("prepare p as select 1", "PREPARE is not supported"),
-        ("lock table t", "LOCK is not supported"),
         ("merge into t using u on true when matched then delete", "MERGE is not supported"),
     ],
 )

@@ -2,6 +2,8 @@
 
 t1> lock a [key-share | share | no-key-update | update] [nowait]
 t1> table 16 access-exclusive [nowait]
+t1> advisory 7 exclusive [session] [nowait]
+t1> unlock 7 exclusive   what its session holds
 t1> end                  releases everything; the session's next step is a new transaction
 t1> escalate             all of its rows become one lock
 t1> interrupt            another thread stops its wait
@@ -17,11 +19,12 @@ from pathlib import Path
 import pytest
 
 from minidb.storage.snapshot import Snapshot, View
+from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ROW_NAMES, TABLE_NAMES
 from minidb.txn.lock_table import LockTable
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
 from minidb_testkit.golden import GoldenCase, Results, check
 from minidb_testkit.interleaving import Outcome, Stepper
 
@@ -33,6 +36,8 @@ TABLE_MODES = {name.lower().replace(" ", "-"): mode for mode, name in TABLE_NAME
 
 
 def describe(target: LockTarget) -> str:
+    if isinstance(target, AdvisoryKey):
+        return str(target)
     if isinstance(target, int):
         return f"table {target}"
     return target[4:].decode() or "all rows"
@@ -45,15 +50,25 @@ class Scenario:
         self.transactions: dict[str, TransactionState] = {}
         self.timeouts: dict[str, int] = {}
         self.number = count(1)
+        self.interrupts: dict[str, Interrupt] = {}  # a session's transactions share one
+        self.sessions: dict[str, AdvisoryLocks] = {}
 
     def transaction(self, name: str) -> TransactionState:
         found = self.transactions.get(name)
         if found is None:
             snapshot = Snapshot(0, View(None, ()))
-            found = TransactionState(next(self.number), IsolationLevel.READ_COMMITTED, snapshot, Interrupt())
+            interrupt = self.interrupts.setdefault(name, Interrupt())
+            found = TransactionState(next(self.number), IsolationLevel.READ_COMMITTED, snapshot, interrupt)
             found.lock_timeout_ms = self.timeouts.get(name, 0)
             self.transactions[name] = found
             self.active[found.id] = found
+        return found
+
+    def advisory(self, name: str) -> AdvisoryLocks:
+        found = self.sessions.get(name)
+        if found is None:
+            number = len(self.sessions) + 1
+            found = self.sessions[name] = AdvisoryLocks(self.locks, lambda: number)
         return found
 
     def act(self, name: str, words: list[str]) -> str:
@@ -67,6 +82,18 @@ class Scenario:
                 granted = self.locks.lock_row(transaction, PREFIX + key.encode(), strength, wait)
             case ["table", number, mode_name]:
                 granted = self.locks.lock_table(transaction, int(number), TABLE_MODES[mode_name], wait)
+            case ["advisory", number, mode_name, *session]:
+                granted = self.advisory(name).lock(
+                    transaction,
+                    AdvisoryKey(int(number)),
+                    shared=mode_name == "share",
+                    session=bool(session),
+                    wait=wait,
+                )
+            case ["unlock", number, mode_name]:
+                key = AdvisoryKey(int(number))
+                held = self.advisory(name).unlock(key, shared=mode_name == "share")
+                return "unlocked" if held else "not held"
             case ["escalate"]:
                 granted = self.locks.escalate(transaction, PREFIX)
             case ["end"]:
@@ -80,8 +107,9 @@ class Scenario:
     def show(self) -> list[str]:
         lines: list[str] = []
         for target, owner, mode, granted in self.locks.entries():
-            names = TABLE_NAMES if isinstance(target, int) else ROW_NAMES
-            lines.append(f"    {describe(target)}: {owner} {names[mode]}{'' if granted else ' waits'}")
+            names = ROW_NAMES if isinstance(target, bytes) else TABLE_NAMES
+            holder = f"session {-owner}" if owner < 0 else owner
+            lines.append(f"    {describe(target)}: {holder} {names[mode]}{'' if granted else ' waits'}")
         return lines or ["    nothing"]
 
     def run(self, case: GoldenCase) -> Results:
@@ -109,6 +137,8 @@ class Scenario:
         for name in list(self.transactions):
             assert self.transactions[name].waiting is None, f"{name} still waits at the end"
             self.locks.release_all(self.transactions[name])
+        for session in self.sessions.values():
+            session.unlock_all()
         assert not self.locks.owners
         assert not self.locks.queues
         return {"": lines}
