@@ -296,8 +296,13 @@ class LockTable(LockQueues):
         owner = request.owner
         try:
             with self.mutex:
+                # Parked before it looks at who is active: who ends without a lock leaves first, and then
+                # looks, without the mutex, whether anybody is parked.
+                request.latest = latest
+                self.ranges.parked.append(request)
                 request.blocked_by = self.ranges.blockers(request, latest)
                 if not request.blocked_by:
+                    self.ranges.parked.remove(request)
                     request.granted = True
                     return
                 cycle = find_cycle(request, self.blockers)
@@ -306,8 +311,6 @@ class LockTable(LockQueues):
                     self.ranges.withdraw(request)
                     self.deadlocks += 1
                     raise error
-                request.latest = latest
-                self.ranges.parked.append(request)
                 self._begin_wait(request)
             self._wait(request)
         except BaseException as error:
