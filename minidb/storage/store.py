@@ -30,6 +30,7 @@ from minidb.storage.group_commit import GroupCommit
 from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
+from minidb.storage.log import Segment
 from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
@@ -92,11 +93,13 @@ class Store:
 
     # -- committing ------------------------------------------------------------------------------------------
 
-    def commit(self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = ()) -> int:
+    def commit(
+        self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = (), *, urgent: bool = False
+    ) -> int:
         """Append one commit and publish it as `latest`; None deletes a key. The caller holds commit_mutex.
 
         The whole key range of each storage id in `dropped` ends to exist. Durable only after `sync` of the id
-        returned. DiskFull leaves everything as it was.
+        returned; `urgent` tells that it will be called at once. DiskFull leaves everything as it was.
         """
         if self._refuse is not None:
             raise self._refuse()
@@ -121,10 +124,17 @@ class Store:
         ended = tuple(dropped)
         generation = self._active
         snapshot = Snapshot(commit_id, self._view)
+        ahead: Segment | None = None
+        if urgent and segment is not None and not (segment.pending or self._group.leader or self._relaxed):
+            ahead = segment  # with nobody to share the sync, the disk may begin while this goes on
         try:
+            if ahead is not None:
+                self._write_ahead(ahead, record)
             generation.insert(commit_id, writes)
         except BaseException:
             generation.undo(commit_id, writes)
+            if ahead is not None:
+                self._withdraw(ahead)
             raise
         # No call from here to the end of publication: a keyboard interrupt comes only with a call or
         # a jump backwards, so it cannot leave a commit half made.
@@ -208,6 +218,18 @@ class Store:
         if not self._relaxed:
             self.durable = target
         return target.commit_id
+
+    def _write_ahead(self, segment: Segment, record: bytes) -> None:
+        try:
+            segment.write_ahead(record)
+        except OSError as error:
+            raise self._fail(file_error("could not write log file", segment.path, error)) from None
+
+    def _withdraw(self, segment: Segment) -> None:
+        try:
+            segment.withdraw()
+        except OSError as error:
+            self._fail(file_error("could not write log file", segment.path, error))
 
     def _fail(self, error: DatabaseError) -> DatabaseError:
         """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""

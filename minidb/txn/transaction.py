@@ -336,6 +336,7 @@ class Transaction(TransactionReads):
                 [storage_id for _, storage_id in self.dropped],
                 self._prepare_commit if watched else None,
                 self._revoke_commit if watched else None,
+                self.synchronous_commit,
             )
         except BaseException:
             self.rollback()
