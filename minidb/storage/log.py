@@ -107,7 +107,7 @@ class Segment:
                 return
 
     def write_ahead(self, record: bytes) -> None:
-        """Write the record that is about to be appended: the disk is busy with it while the commit goes on."""
+        """Write the record that is about to be appended: the disk begins while the commit goes on."""
         position = self.tail
         write_all(self.descriptor, record, position)
         begin_writing(self.descriptor, position, len(record))

@@ -31,7 +31,7 @@ from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
 from minidb.storage.log import Segment
-from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
+from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, Version
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.snapshot import Snapshot, View
@@ -166,9 +166,9 @@ class Store:
         commit_id = huge_id = 0
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
-            version = generation.versions.get(key)
-            if version is not None and version[0] > since.commit_id:
-                commit_id = version[0]
+            found = generation.versions.get(key)
+            if found is not None and found.commit_id > since.commit_id:
+                commit_id = found.commit_id
             for id_, prefixes in generation.huge:
                 if id_ > since.commit_id and key[:4] in prefixes:
                     huge_id = id_
@@ -182,10 +182,10 @@ class Store:
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
             for key, newest in list(generation.versions.items()):
-                version = newest
-                while version is not None and version[0] > since.commit_id:
-                    yield key, version[0]
-                    version = version[2]  # type: ignore[assignment]
+                version: Version | None = newest
+                while version is not None and version.commit_id > since.commit_id:
+                    yield key, version.commit_id
+                    version = version.older
             generation = generation.newer
 
     def set_synchronous_commit(self, on: bool) -> None:

@@ -34,6 +34,7 @@ from typing import Final
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
 from minidb.txn.deadlock import deadlock_error, find_cycle
+from minidb.txn.implicit_locks import ImplicitLocks
 from minidb.txn.interrupt import STATEMENT_TIMEOUT
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
@@ -86,6 +87,7 @@ class LockTable:
         self.describe = describe
         self.observers: tuple[LockObserver, ...] = ()
         self.mutex = Lock()
+        self.implicit = ImplicitLocks(self.owners, self.queues, self.mutex, LockQueue)
         self.waits = 0
         self.deadlocks = 0
 
@@ -128,6 +130,10 @@ class LockTable:
         prefix = key[:PREFIX]
         while True:
             with self.mutex:
+                self.implicit.make_explicit(prefix)
+                if self.implicit.has(owner, key):
+                    held[key] = UPDATE
+                    return True
                 if was:
                     held[key] = was
                 else:
@@ -159,6 +165,7 @@ class LockTable:
         no deadlocks: False if another transaction holds a row there; the caller tries again later.
         """
         with self.mutex:
+            owner.held.update(self.implicit.take(owner))
             if prefix in self.queues:
                 return False
             # Announced before the look at the holders, so that a newcomer sees it and steps back.
@@ -248,6 +255,9 @@ class LockTable:
         """The transaction ended: unlock what it held and hand over to who waits. May be called twice."""
         self.active.pop(owner.id, None)
         held = owner.held
+        if self.implicit.batches or self.implicit.explicit:
+            with self.mutex:
+                held.update(self.implicit.end(owner))
         if owner.interrupted:
             held.update([(key, UPDATE) for key, holder in list(self.owners.items()) if holder is owner])
         if held:
@@ -392,7 +402,8 @@ class LockTable:
         holders = list(queue.granted.items())
         owner = self.owners.get(target)
         if isinstance(owner, TransactionState):
-            holders.append((owner, owner.held.get(target, UPDATE)))
+            new = self.implicit.has(owner, target)
+            holders.append((owner, UPDATE if new else owner.held.get(target, UPDATE)))
         return holders
 
     def blockers(self, request: LockRequest) -> list[TransactionState]:
