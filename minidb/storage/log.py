@@ -40,7 +40,8 @@ from minidb.storage.files import (
 )
 
 MAGIC: Final = b"minidb log\n\x00\x00\x00\x00\x00"
-FORMAT: Final = 1
+FORMAT: Final = 2
+_READABLE: Final = (1, 2)  # in format 1 rows had their checksums in the log already
 FILE_HEADER: Final = struct.Struct("<16sI4sQI")  # magic, format, mark, number, crc32
 RECORDS_START: Final = 64
 RECORD_HEADER: Final = struct.Struct("<4sIIQQ")  # mark, crc32, payload length, commit_id, durable_id
@@ -284,7 +285,7 @@ class SegmentReader:
         if len(data) == FILE_HEADER.size:
             magic, format_, mark, number, crc = FILE_HEADER.unpack(data)
             if crc == _crc32(data[:-CRC_SIZE]) and magic == MAGIC and number == self.number:
-                if format_ != FORMAT:
+                if format_ not in _READABLE:
                     raise DataCorrupted(f'log file "{self.path}" has unknown format {format_}')
                 return bytes(mark)
         raise DataCorrupted(f'log file "{self.path}" has a damaged header')

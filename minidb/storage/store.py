@@ -129,12 +129,12 @@ class Store:
             ahead = segment  # with nobody to share the sync, the disk may begin while this goes on
         try:
             if ahead is not None:
-                self._write_ahead(ahead, record)
+                self._on_log(ahead, partial(ahead.write_ahead, record))
             generation.insert(commit_id, writes)
         except BaseException:
             generation.undo(commit_id, writes)
             if ahead is not None:
-                self._withdraw(ahead)
+                self._on_log(ahead, ahead.withdraw)
             raise
         # No call from here to the end of publication: a keyboard interrupt comes only with a call or
         # a jump backwards, so it cannot leave a commit half made.
@@ -210,26 +210,17 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            try:
-                segment.flush()
-            except OSError as error:
-                raise self._fail(file_error("could not write log file", segment.path, error)) from None
+            self._on_log(segment, segment.flush)
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
         return target.commit_id
 
-    def _write_ahead(self, segment: Segment, record: bytes) -> None:
+    def _on_log(self, segment: Segment, work: Callable[[], None]) -> None:
         try:
-            segment.write_ahead(record)
+            work()
         except OSError as error:
             raise self._fail(file_error("could not write log file", segment.path, error)) from None
-
-    def _withdraw(self, segment: Segment) -> None:
-        try:
-            segment.withdraw()
-        except OSError as error:
-            self._fail(file_error("could not write log file", segment.path, error))
 
     def _fail(self, error: DatabaseError) -> DatabaseError:
         """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""
