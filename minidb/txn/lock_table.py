@@ -28,7 +28,6 @@ from __future__ import annotations
 from collections import Counter
 from queue import Empty
 from time import monotonic
-from typing import Final
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
 from minidb.txn.deadlock import deadlock_error, find_cycle
@@ -46,10 +45,8 @@ from minidb.txn.lock_modes import (
 from minidb.txn.lock_queue import LockObserver as LockObserver
 from minidb.txn.lock_queue import LockQueue, LockQueues
 from minidb.txn.range_locks import Lookup
-from minidb.txn.read_set import ReadRange
+from minidb.txn.read_set import PREFIX, ReadRange
 from minidb.txn.state import AdvisoryKey, LockRequest, QueueTarget, RangeWrite, TransactionState
-
-PREFIX: Final = 4  # bytes of a key that hold its storage id
 
 
 class LockTable(LockQueues):
@@ -94,6 +91,10 @@ class LockTable(LockQueues):
         prefix = key[:PREFIX]
         while True:
             with self.mutex:
+                self.implicit.make_explicit(prefix)
+                if self.implicit.has(owner, key):
+                    held[key] = UPDATE
+                    return True
                 if was:
                     held[key] = was
                 else:
@@ -125,6 +126,7 @@ class LockTable(LockQueues):
         no deadlocks: False if another transaction holds a row there; the caller tries again later.
         """
         with self.mutex:
+            owner.held.update(self.implicit.take(owner))
             if prefix in self.queues:
                 return False
             # Announced before the look at the holders, so that a newcomer sees it and steps back.
@@ -335,6 +337,9 @@ class LockTable(LockQueues):
         """The transaction ended: unlock what it held and hand over to who waits. May be called twice."""
         self.active.pop(owner.id, None)
         held = owner.held
+        if self.implicit.batches or self.implicit.explicit:
+            with self.mutex:
+                held.update(self.implicit.end(owner))
         if owner.interrupted:
             held.update([(key, UPDATE) for key, holder in list(self.owners.items()) if holder is owner])
         if held:
