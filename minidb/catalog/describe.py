@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Sequence_
 
 from minidb.catalog.catalog import Catalog
-from minidb.catalog.schema import IndexSchema, Sequence, Table, View
+from minidb.catalog.schema import CatalogObject, IndexSchema, Table, View
 from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.key_decode import decode_key, storage_id_of
 from minidb.txn.environment import describe_plainly
@@ -33,7 +33,7 @@ def describe(catalog: Catalog, name: str | None) -> list[str]:
     ]
 
 
-def _kind(object_: Table | View | Sequence) -> str:
+def _kind(object_: CatalogObject) -> str:
     return "table" if isinstance(object_, Table) else "view" if isinstance(object_, View) else "sequence"
 
 
@@ -98,23 +98,38 @@ def describe_range(catalog: Catalog, read: ReadRange) -> str:
 
 def describe_target(catalog: Catalog, target: QueueTarget) -> str:
     """A locked object by name: `table account`, `row (7) of table account`, `key (bob) of index k`."""
+    object_, part = locate(catalog, target)
+    if object_ is None:
+        return describe_plainly(target)
+    if part is None:
+        return f"{_kind(object_)} {object_.name}"
+    return part if part.startswith("key") else f"{part} of {_kind(object_)} {object_.name}"
+
+
+def locate(catalog: Catalog, target: QueueTarget) -> tuple[CatalogObject | None, str | None]:
+    """The relation that a locked object is, or is part of, and which part: `row (7)`, `key (bob) of index k`.
+
+    (None, None) where the catalog does not know it: its own keys, tables that are not committed yet, advisory
+    locks.
+    """
     if isinstance(target, int):
-        object_ = catalog.object_by_id(target)
-        return f"{_kind(object_)} {object_.name}" if object_ is not None else f"table {target}"
+        return catalog.object_by_id(target), None
     if isinstance(target, AdvisoryKey):
-        return str(target)
+        return None, None
     storage_id = storage_id_of(target)
     for table in catalog.tables():
         if table.storage_id == storage_id:
-            types = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
-            return f"row {_values(types, None, target)} of table {table.name}"
+            if not table.primary_key and len(target) > 4:
+                return table, f"row ({int.from_bytes(target[4:], 'big')})"  # its hidden row id
+            types = [table.slot_types[slot] for slot in table.primary_key]
+            return table, f"row {_values(types, None, target)}"
         for index in table.indexes:
             if index.storage_id == storage_id:
                 types = [key.type for key in index.keys]
                 descending = [key.descending for key in index.keys]
                 behind = [table.slot_types[slot] for slot in table.primary_key] or [BIGINT]
-                return f"key {_values(types, descending, target, behind)} of index {index.name}"
-    return describe_plainly(target)
+                return table, f"key {_values(types, descending, target, behind)} of index {index.name}"
+    return None, None
 
 
 def _values(

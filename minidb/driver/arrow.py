@@ -49,7 +49,7 @@ def ingest(session: Session, table: str, data: Any, mode: str) -> int:
     columns = [(quoted(field.name), sql_type(field.type)) for field in reader.schema]
     definition = ", ".join([f"{column} {type_}" for column, type_ in columns])
     session.interruption.clear()
-    with session.statement(), session.implicit_transaction():
+    with session.statement(f"COPY {name} FROM STDIN"), session.implicit_transaction():
         if mode == "replace":
             session.run_text(f"DROP TABLE IF EXISTS {name}")
         if mode != "append":

@@ -17,6 +17,7 @@ from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
 from minidb.session.database import open_database
 from minidb.session.session import Session
+from minidb.session.system_views import describe_views
 
 
 class Connection:
@@ -118,6 +119,11 @@ class Connection:
         """The tables, views and sequences, a line each; or one table's definition. For people to read."""
         self._check_open()
         return describe(self._session.visible_catalog(), name)
+
+    def describe_system(self, name: str | None = None) -> list[str]:
+        """The system views, a line each; or one view's columns. For people to read."""
+        self._check_open()
+        return describe_views(name)
 
     # --- from other threads -----------------------------------------------------------------------
 

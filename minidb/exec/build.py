@@ -19,6 +19,7 @@ from minidb.exec.pipeline import FilterOperator, LimitOperator, ProjectOperator,
 from minidb.exec.scan import ScanOperator
 from minidb.exec.set_operations import SetOperationOperator
 from minidb.exec.sort import SortOperator
+from minidb.exec.system_scan import SystemScanOperator
 from minidb.plan.changes import Change
 from minidb.plan.nodes import (
     Aggregate,
@@ -36,6 +37,7 @@ from minidb.plan.nodes import (
     Scan,
     SetOperation,
     Sort,
+    SystemScan,
     Values,
     With,
 )
@@ -74,6 +76,8 @@ def build(plan: Plan, context: ExecutionContext) -> Operator:
             return CteScanOperator(plan, context)
         case FunctionScan():
             return SeriesOperator(plan, context)
+        case SystemScan():
+            return SystemScanOperator(plan, context)
         case Lock():
             return LockOperator(plan, build(plan.source, context), context)
         case Change():

@@ -27,9 +27,9 @@ class ExecutionContext(EvaluationContext):
     """`transaction` is a Transaction, or for a lone SELECT any object with a snapshot's `get` and `batches`.
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
-    session     who runs the statement; it answers nextval / currval / setval / lastval
     watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
-    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks
+    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks,
+                is what the system views look at
     """
 
     __slots__ = (
@@ -95,6 +95,11 @@ class ExecutionContext(EvaluationContext):
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
         result: int = self.session.sequence_value(operation, name, value)
+        return result
+
+    def session_id(self) -> int:
+        """pg_backend_pid."""
+        result: int = self.session.id
         return result
 
     def advisory_lock(

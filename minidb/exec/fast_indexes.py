@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minidb.catalog.row_keys import index_keys_of, slots_getter
-from minidb.exec.index_writer import needed_slots
-from minidb.plan.changes import Target, TargetIndex
+from minidb.plan.changes import Target, TargetIndex, needed_slots
 from minidb.storage.key_codec import MAXIMUM_KEY, fit
 from minidb.value.sql_types import Row, Value
 

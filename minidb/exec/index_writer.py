@@ -8,8 +8,8 @@ from minidb.catalog.row_keys import index_keys_of, slots_getter
 from minidb.catalog.schema import Table
 from minidb.exec.constraints import unique_violation
 from minidb.exec.context import ExecutionContext
-from minidb.expr.node import Expr, Slot, walk
-from minidb.plan.changes import TargetIndex
+from minidb.expr.node import Expr
+from minidb.plan.changes import TargetIndex, needed_slots
 from minidb.storage.key_codec import fit
 from minidb.value.sql_types import Row, Value
 
@@ -125,26 +125,18 @@ class IndexWriter:
                 }
             )
             return True
-        single: list[tuple[bytes, bytes]] = []
+        entries: list[bytes] = []
+        singles: list[bytes] = []
         shared: dict[bytes, bytes] = {}
         for values, row_key in zip(many_values, row_keys, strict=True):
             if None in values:
                 shared[fit(encode(values) + row_key)] = row_key
             else:
-                single.append((encode(values), row_key))
+                entries.append(encode(values))
+                singles.append(row_key)
         if shared:
             self.transaction.put_entries(shared)
-        return self.transaction.insert_many(single) is None
-
-
-def needed_slots(index: TargetIndex) -> frozenset[int]:
-    """The slots that an index's keys and predicate read."""
-    expressions: list[Expr] = [*index.keys]
-    if index.predicate is not None:
-        expressions.append(index.predicate)
-    found = {node.index for expression in expressions for node in walk(expression) if isinstance(node, Slot)}
-    found.update([key.slot for key in index.schema.keys if key.slot is not None])
-    return frozenset(found)
+        return self.transaction.insert_many(entries, singles) is None
 
 
 def _evaluator(keys: tuple[Expr, ...], context: ExecutionContext) -> Callable[[Row], tuple[Value, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from typing import Final
@@ -71,6 +70,11 @@ def current_setting(context: EvaluationContext, name: str, missing_ok: bool = Fa
     return "" if value is None else str(value)
 
 
+def backend_pid(context: EvaluationContext) -> int:
+    """pg_backend_pid(): a session is no process here, but it has a number, as in pg_stat_activity."""
+    return context.session_id()
+
+
 def sleep(context: EvaluationContext, seconds: float) -> str:
     """pg_sleep(seconds): waits, but not past a cancel or a timeout."""
     end = time.monotonic() + seconds
@@ -98,7 +102,7 @@ FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("setval(text, bigint) bigint", setval, "volatile", with_context=True),
     define("setval(text, bigint, boolean) bigint", setval, "volatile", with_context=True),
     define("pg_sleep(double) text", sleep, "volatile", with_context=True),
-    define("pg_backend_pid() integer", os.getpid, "stable"),
+    define("pg_backend_pid() integer", backend_pid, "stable", with_context=True),
     define("pg_client_encoding() text", lambda: "UTF8", "stable"),
     define("gen_random_uuid() uuid", uuid.uuid4, "volatile"),
 )

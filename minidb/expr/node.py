@@ -48,6 +48,10 @@ class EvaluationContext:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError
 
+    def session_id(self) -> int:
+        """The number of the session that runs the statement: pg_backend_pid."""
+        raise NotImplementedError
+
     def advisory_lock(
         self, first: int, second: int | None, *, shared: bool, session: bool, wait: bool
     ) -> bool:

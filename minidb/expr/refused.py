@@ -23,8 +23,9 @@ FUNCTIONS: Final = frozenset(
     jsonb_populate_recordset jsonb_set jsonb_set_lax jsonb_to_record jsonb_to_recordset jsonb_to_tsvector
     lo_create lo_export lo_import lower_inc lower_inf masklen multirange netmask network numrange
     nummultirange obj_description parse_ident
-    pg_cancel_backend pg_column_compression pg_column_size pg_conf_load_time pg_current_snapshot
-    pg_current_xact_id pg_current_xact_id_if_assigned pg_database_size pg_get_constraintdef pg_get_expr
+    pg_blocking_pids pg_cancel_backend pg_column_compression pg_column_size pg_conf_load_time
+    pg_current_snapshot pg_current_xact_id pg_current_xact_id_if_assigned pg_database_size
+    pg_get_constraintdef pg_get_expr
     pg_get_functiondef pg_get_indexdef pg_get_serial_sequence pg_get_userbyid pg_get_viewdef
     pg_is_in_recovery pg_notify pg_postmaster_start_time pg_relation_size pg_size_bytes pg_size_pretty
     pg_sleep_for pg_sleep_until pg_snapshot_xip pg_snapshot_xmax pg_snapshot_xmin pg_table_is_visible

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minidb.catalog.schema import ForeignKeySchema, IndexSchema, Table
-from minidb.expr.node import Column, Expr
+from minidb.expr.node import Column, Expr, Slot, walk
 from minidb.plan.nodes import Plan
 
 
@@ -22,6 +22,16 @@ class TargetIndex:
     schema: IndexSchema
     keys: tuple[Expr, ...]
     predicate: Expr | None
+
+
+def needed_slots(index: TargetIndex) -> frozenset[int]:
+    """The slots that an index's keys and predicate read."""
+    expressions: list[Expr] = [*index.keys]
+    if index.predicate is not None:
+        expressions.append(index.predicate)
+    found = {node.index for expression in expressions for node in walk(expression) if isinstance(node, Slot)}
+    found.update([key.slot for key in index.schema.keys if key.slot is not None])
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

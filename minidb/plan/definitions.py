@@ -276,13 +276,14 @@ class Show(Utility):
 
 @dataclass(frozen=True, slots=True)
 class Explain(Utility):
-    """EXPLAIN: the statement's plan (not yet optimized), run if `analyze`."""
+    """EXPLAIN: the statement's plan (not yet optimized), run if `analyze`; `locks`: what it will lock."""
 
     statement: Plan | Definition
     analyze: bool = False
     verbose: bool = False
     costs: bool = True
     timing: bool = True
+    locks: bool = False
     format: str = "text"
 
 

@@ -44,6 +44,7 @@ from minidb.plan.nodes import (
     Sort,
     SortKey,
     Subquery,
+    SystemScan,
     Values,
     With,
 )
@@ -60,7 +61,7 @@ _JOINS: dict[JoinKind, str] = {
 
 def explain(plan: Plan, *, costs: bool = True, verbose: bool = False) -> str:
     """The tree as text, a line per node and property; `costs`: with estimated rows."""
-    printer = _Printer(plan, costs, verbose)
+    printer = Printer(plan, costs, verbose)
     printer.node(plan, 0)
     return "\n".join(printer.lines)
 
@@ -69,11 +70,11 @@ def scan_conditions(scan: Scan, value_of: Callable[[Expr], Expr]) -> str | None:
     """What a scan asks of its rows, key and all, with `value_of` applied to each node; None: nothing."""
     given = map_expressions(scan, lambda expression: transform(expression, value_of))
     assert isinstance(given, Scan)
-    texts = [text for _, text in _Printer(given, False, False).scan_properties(given)]
+    texts = [text for _, text in Printer(given, False, False).scan_properties(given)]
     return " AND ".join(texts) if texts else None
 
 
-class _Printer:
+class Printer:
     """Collects the lines; numbers sub-plans in the order of their appearance."""
 
     __slots__ = ("costs", "estimator", "lines", "numbers", "pending", "verbose")
@@ -283,6 +284,8 @@ def _title(plan: Plan) -> str:
             return f"Function Scan on {function}"
         case CteScan(name=name):
             return f"CTE Scan on {name}"
+        case SystemScan(view=view, alias=alias):
+            return f"System Scan on {view.name}" + ("" if alias == view.name else f" {alias}")
         case Distinct(on=on):
             return "Unique" if on else "HashAggregate"
         case Aggregate(group=group):

@@ -19,6 +19,7 @@ from typing import Literal
 from minidb.catalog.schema import IndexSchema, Table
 from minidb.expr.aggregates import AggregateFunction
 from minidb.expr.node import Column, EvaluationContext, Expr
+from minidb.plan.system_view import SystemView
 from minidb.value.sql_types import Row, SqlType
 
 JoinKind = Literal["inner", "left", "right", "full", "semi", "anti"]
@@ -125,6 +126,15 @@ class CteScan(Plan):
 
     cte: int
     name: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemScan(Plan):
+    """All rows of a system view: `columns` are all of its columns."""
+
+    view: SystemView
+    alias: str
     columns: tuple[Column, ...]
 
 

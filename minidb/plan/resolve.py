@@ -44,6 +44,7 @@ from minidb.plan.nodes import (
     Sort,
     SortKey,
     Subquery,
+    SystemScan,
     Values,
     With,
 )
@@ -184,7 +185,7 @@ class _Resolver:
                 return self.nested_loop(plan)
             case SetOperation(left=left, right=right):
                 return replace(plan, left=self.plan(left), right=self.plan(right))
-            case CteScan():
+            case CteScan() | SystemScan():
                 return plan
             case FunctionScan(function, arguments, columns):
                 return FunctionScan(function, self.expressions(arguments, _NO_ROW), columns)

@@ -15,12 +15,15 @@ import atexit
 import os
 import threading
 import weakref
+from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_range, describe_target
 from minidb.session.prepared import Prepared
+from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
 from minidb.txn.database import TransactionalStore
@@ -45,7 +48,10 @@ class Database:
         self.store = store
         self.transactions = TransactionalStore(store)
         self.prepared: dict[Any, Prepared] = {}
-        self.sessions = 0
+        self.sessions = 0  # that are open
+        self._numbers = count(1).__next__
+        self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
+        self.tally = Tally()
         self.transactions.definition_key = catalogs.definition_key
         self.transactions.describe_target = self._describe
         self.transactions.describe_range = self._describe_range
@@ -91,8 +97,20 @@ class Database:
         if self.transactions.locks.barred:
             self.prepared.pop(key, None)  # see explicit_locks.py
 
-    def release(self) -> None:
-        """A session has ended; the last one closes the store."""
+    def enter(self, session: object) -> int:
+        """A session begins: the number that it goes by, here."""
+        number = self._numbers()
+        self._members[number] = session
+        return number
+
+    def members(self) -> list[object]:
+        """The open sessions, oldest first."""
+        alive = [reference() for reference in self._members.valuerefs()]
+        return [session for session in alive if session is not None]
+
+    def release(self, number: int = 0) -> None:
+        """A user has left, or the session of that number has ended; the last one closes the store."""
+        self._members.pop(number, None)
         with _open_lock:
             self.sessions -= 1
             if self.sessions > 0:

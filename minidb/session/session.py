@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
@@ -52,6 +52,7 @@ class Session(SessionState):
         """The rows of a prepared fast query, or None."""
         fast = prepared.fast_query
         transaction = self.transaction
+        self.present = prepared
         assert fast is not None
         if transaction is None:
             if not self.autocommit:
@@ -89,6 +90,7 @@ class Session(SessionState):
     def run_fast_change(self, prepared: Prepared, parameters: Any) -> int | None:
         """The row count of a prepared fast change, or None."""
         transaction = self.transaction
+        self.present = prepared
         if transaction is None:
             return self._run_fast_alone(prepared, parameters)
         if self.failed or self._open_results or self.settings["statement_timeout"]:
@@ -110,6 +112,7 @@ class Session(SessionState):
                 count = fast(transaction, parameters)
                 transaction.check()
         except StatementRestart:
+            self.database.tally.restarts += 1
             transaction.rollback_to(start)
             return None
         except BaseException:
@@ -140,7 +143,7 @@ class Session(SessionState):
     def execute(self, text: str, parameters: Parameters = ()) -> Result:
         """Run one statement."""
         self.interruption.clear()
-        with self.statement():
+        with self.statement(text):
             lifted = shape.lift(text) if not parameters else None
             if lifted is not None:
                 prepared = self._prepared_shape(lifted[0], lifted[1])
@@ -152,10 +155,10 @@ class Session(SessionState):
     def execute_script(self, script: str) -> Iterator[Result]:
         """Run the statements of a script one by one, each when the caller asks for its result."""
         self.interruption.clear()
-        with self.statement():
+        with self.statement(script):
             statements = parse(script)
         for parsed in statements:
-            with self.statement():
+            with self.statement(parsed):
                 prepared = self._prepare_parsed(parsed, ())
                 result = self._run(prepared, (), parsed)
             yield result
@@ -163,7 +166,7 @@ class Session(SessionState):
     def execute_many(self, text: str, rows: Iterable[Parameters]) -> int:
         """Run a statement for each set of parameters; all or nothing if no transaction is open."""
         self.interruption.clear()
-        with self.statement():
+        with self.statement(text):
             return self.run_many(text, rows)
 
     def run_many(self, text: str, rows: Iterable[Parameters]) -> int:
@@ -216,6 +219,7 @@ class Session(SessionState):
         try:
             count: Any = prepared.bulk_change(transaction, rows)
         except StatementRestart:
+            self.database.tally.restarts += 1
             count = NotImplemented
         except BaseException:
             self._fail(transaction, start)
@@ -256,8 +260,9 @@ class Session(SessionState):
 
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval, currval, lastval, setval, setval_uncalled: what the executor's expressions call."""
-        catalog = self.database.catalog if self.transaction is None else self.catalog
-        return self.sequences.value(catalog, operation, name, value)
+        transaction = self.transaction
+        catalog = self.database.catalog if transaction is None else self.catalog
+        return self.sequences.value(catalog, operation, name, value, transaction)
 
     # --- preparing --------------------------------------------------------------------------------
 
@@ -380,6 +385,7 @@ class Session(SessionState):
                     return self._run_statement(prepared, transaction, values, catalog)
                 return self._run_serializable(prepared, transaction, values, catalog)
             except StatementRestart:
+                self.database.tally.restarts += 1
                 transaction.rollback_to(start)
             except BaseException:
                 self._fail(transaction, start)
@@ -458,7 +464,8 @@ class Session(SessionState):
         )
 
     @contextmanager
-    def statement(self) -> Iterator[None]:
+    def statement(self, text: str | ParsedStatement) -> Iterator[None]:
+        """The running of one statement: its time-out, what watchers see of it, and its failure."""
         timeout = self.settings["statement_timeout"]
         self.interruption.deadline = monotonic() + timeout / 1000 if timeout else None
         transaction = self.transaction
@@ -466,6 +473,9 @@ class Session(SessionState):
         timer = self.timer
         if timer is not None:
             self._enter(timer)
+        self.present = text
+        self.statement_began = time()
+        self.running = True
         try:
             yield
         except Error as error:
@@ -481,6 +491,8 @@ class Session(SessionState):
         except MemoryError:
             raise out_of_memory() from None
         finally:
+            self.running = False
+            self.statement_ended = time()
             if self.timer is not None:
                 if timer is None:
                     self._enter(self.timer)  # this statement has set the timeout

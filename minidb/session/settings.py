@@ -156,6 +156,36 @@ SETTINGS: dict[str, Setting] = {
     "server_encoding": Setting("UTF8", _text, read_only=True),
 }
 
+# What `minidb_settings` says of each.
+DESCRIPTIONS: dict[str, str] = {
+    "default_transaction_isolation": "Isolation level of each new transaction.",
+    "default_transaction_read_only": "Whether new transactions may not write.",
+    "default_transaction_deferrable": "Whether new SERIALIZABLE READ ONLY transactions are DEFERRABLE.",
+    "serializable_strategy": "How SERIALIZABLE is reached: ssi or 2pl.",
+    "range_locking": "What 2pl locks of a range: predicate or next-key.",
+    "lock_timeout": "Longest wait for a lock; 0 waits as long as it takes.",
+    "statement_timeout": "Longest run of a statement; 0 for no limit.",
+    "idle_in_transaction_session_timeout": "Longest idle time of an open transaction; 0 for no limit.",
+    "transaction_timeout": "Longest life of a transaction; 0 for no limit.",
+    "synchronous_commit": "Whether COMMIT returns only when the commit is on disk.",
+    "work_mem": "Memory for each sort or hash, before it goes to disk.",
+    "timezone": "Time zone in which timestamps are read and shown.",
+    "application_name": "What the application calls itself, for those who watch.",
+    "search_path": "Schemas in which names are looked up.",
+    "client_encoding": "Encoding of texts on the client's side.",
+    "datestyle": "Format of dates.",
+    "intervalstyle": "Format of intervals.",
+    "standard_conforming_strings": "Whether a backslash in a string is an ordinary character.",
+    "server_version": "The PostgreSQL version whose behaviour this follows.",
+    "server_encoding": "Encoding of texts in the database.",
+}
+
+
+def unit_of(setting: Setting) -> str | None:
+    """What a bare number in SET means."""
+    return "ms" if setting.parse is parse_duration else "kB" if setting.parse is parse_size else None
+
+
 _ALIASES = {"time zone": "timezone", "transaction isolation level": "transaction_isolation"}
 
 

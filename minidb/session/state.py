@@ -7,8 +7,10 @@ savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by R
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from time import time
 from typing import Any
 
 from minidb.catalog import catalog as catalogs
@@ -22,6 +24,7 @@ from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
 from minidb.session.watcher import TransactionTimer
+from minidb.sql.parse import ParsedStatement
 from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
@@ -61,7 +64,12 @@ class SessionState:
         self._terminated: Error | None = None  # what ended the open transaction, until that has been told
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
-        self.advisory = AdvisoryLocks(database.transactions.locks, database.transactions.next_session_id)
+        # For those who watch. A fast statement leaves no times: it would cost it a tenth of its own.
+        self.id = database.enter(self)
+        self.opened = self.statement_began = self.statement_ended = time()
+        self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
+        self.running = False  # in the general path
+        self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
@@ -142,6 +150,7 @@ class SessionState:
         if transaction.catalog_changed:
             transaction.on_commit = self.database.publish_catalog
             transaction.on_commit_failed = self.database.revoke_catalog
+        tally = self.database.tally
         try:
             if transaction.huge is not None or transaction.reads is not None:
                 # What is still to be fetched is computed now: its own writes may lie in a file that ends with
@@ -149,10 +158,13 @@ class SessionState:
                 for result in self._open_results:
                     result.materialise()
             transaction.commit()
-        except BaseException:
+        except BaseException as error:
             transaction.rollback()
+            tally.rollbacks += 1
+            self._note_abort(error)
             self._end(self._settings_before)
             raise
+        tally.commits += 1
         self._end(self._settings_after)
         if not transaction.synchronous_commit:
             self.database.store.throttle()
@@ -167,6 +179,7 @@ class SessionState:
             self._enter(self.timer)
             self.timer.leave(None)
         self._invalidate_results("the query's transaction was rolled back")
+        self.database.tally.rollbacks += 1
         try:
             transaction.rollback()
         except BaseException:
@@ -241,12 +254,22 @@ class SessionState:
         If it has no savepoint to go back to, all of it is undone now, so that nobody waits for its locks.
         """
         if transaction is self.transaction:
+            if not self.failed:
+                self._note_abort(sys.exc_info()[1])
             self.failed = True
             self._invalidate_results("the query's transaction has failed")
             if not self._savepoints and not self._parts:
                 transaction.rollback()
             elif start is not None:
                 transaction.rollback_to(start)
+
+    def _note_abort(self, error: BaseException | None) -> None:
+        """Count the transaction's failure; Ctrl-C is a cancel."""
+        if isinstance(error, Error):
+            sqlstate = error.sqlstate
+        else:
+            sqlstate = "57014" if isinstance(error, KeyboardInterrupt) else Error.default_sqlstate
+        self.database.tally.abort(sqlstate)
 
     @contextmanager
     def implicit_transaction(self) -> Iterator[Transaction]:
@@ -260,6 +283,7 @@ class SessionState:
         try:
             yield transaction
         except StatementRestart:
+            self.database.tally.restarts += 1
             if own:
                 self.rollback()
             else:
@@ -477,6 +501,34 @@ class SessionState:
         transaction = self.transaction
         return None if transaction is None else transaction.waiting_for()
 
+    # --- for those who watch, from any thread ------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """active, waiting (for a lock), idle in transaction, failed, idle.
+
+        A statement of the fast path is too short to be seen as active, unless it waits.
+        """
+        transaction = self.transaction
+        if transaction is not None and transaction.waiting is not None:
+            return "waiting"
+        if transaction is not None and self.failed:
+            return "failed"
+        if self.running:
+            return "active"
+        return "idle" if transaction is None else "idle in transaction"
+
+    @property
+    def statement_text(self) -> str:
+        """The statement that runs, or ran last."""
+        present = self.present
+        return present if isinstance(present, str) else present.text
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is known when that statement began and ended: a fast one leaves no times."""
+        return not isinstance(self.present, Prepared)
+
     def close(self) -> None:
         """Roll back and leave the database; idempotent."""
         if not self.closed:
@@ -487,4 +539,4 @@ class SessionState:
                 if self.timer is not None:
                     self.timer.close()
             finally:
-                self.database.release()
+                self.database.release(self.id)

@@ -29,6 +29,7 @@ from minidb.plan.definitions import (
     Vacuum,
 )
 from minidb.plan.explain import explain
+from minidb.plan.explain_locks import explain_locks
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -170,6 +171,12 @@ def _explain(session: SessionState, statement: Explain, values: list[Any]) -> Re
         raise NotSupportedError("EXPLAIN of this statement is not supported")
     plan = optimize(plan)
     lines = explain(plan, costs=statement.costs, verbose=statement.verbose).splitlines()
+    if statement.locks:
+        settings = session.settings
+        transaction = session.transaction
+        level = settings["default_transaction_isolation"] if transaction is None else transaction.level.value
+        strategy = settings["serializable_strategy"]
+        lines.extend(explain_locks(plan, level, strategy, settings["range_locking"]))
     if statement.analyze:
         start = perf_counter()
         count = session.run_plan(resolve(plan), values)

@@ -1,11 +1,12 @@
 """SQL text to bound plans. Only this package knows sqlglot.
 
     parse.parse(text) -> [ParsedStatement(tree, text, offset, kind, parameters, tokens, source)]
-    bind.bind(statement, catalog, parameter_types, settings) -> Bound(plan, parameter_types, columns)
+    bind.bind(statement, catalog, parameter_types, settings, system_views)
+        -> Bound(plan, parameter_types, columns)
 
 Inside, every binding function takes the statement's `Binder` (binder.py), the tree and a `Scope` (scope.py):
 
-    Binder(catalog, parameter_types, settings, parts)    parts: bind.PARTS
+    Binder(catalog, parameter_types, settings, parts, system_views)    parts: bind.PARTS
     binder.new_column(name, type, relation) -> Column
     binder.expression(tree, scope) -> Expr               the same as bind_expression.bind_expression
     binder.query(tree, outer scope | None, keep_unknown=False) -> BoundQuery(plan, names, free)

@@ -20,6 +20,7 @@ from minidb.catalog.schema import Table
 from minidb.errors import ProgrammingError
 from minidb.plan.definitions import Analyze, Copy, Definition, Explain, LockTables, Utility, Vacuum
 from minidb.plan.nodes import Plan, Project, Scan
+from minidb.plan.system_view import SystemView
 from minidb.plan.traverse import walk_statement
 from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
@@ -51,9 +52,10 @@ def bind(
     catalog: Catalog,
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
+    system_views: Mapping[str, SystemView] | None = None,
 ) -> Bound:
-    """The statement, with every name and type resolved against `catalog`."""
-    binder = Binder(catalog, parameter_types, settings or {}, PARTS)
+    """The statement, with every name and type resolved against `catalog` and the system views."""
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS, system_views or {})
     try:
         return _bind(binder, statement)
     except RecursionError:
@@ -100,7 +102,7 @@ def _explain(binder: Binder, tree: ExplainStatement, statement: ParsedStatement)
             sqlstate="42601",
             position=tree.tokens[0].start + 1,
         )
-    return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.format)
+    return Explain(bound, tree.analyze, tree.verbose, tree.costs, tree.timing, tree.locks, tree.format)
 
 
 def _stored_tables(binder: Binder, names: tuple[TableName, ...]) -> list[Table]:
@@ -110,6 +112,8 @@ def _stored_tables(binder: Binder, names: tuple[TableName, ...]) -> list[Table]:
         relation = relation_named(binder, name.name, name.schema, name.position)
         if isinstance(relation, Table):
             found.append(relation)
+        elif isinstance(relation, SystemView):
+            raise ProgrammingError(f'"{name.name}" is not a table', sqlstate="42809", position=name.position)
         else:
             view = binder.query(parse_query(relation.query)).plan
             found.extend([node.table for node in walk_statement(view) if isinstance(node, Scan)])

@@ -15,6 +15,7 @@ from minidb.expr.cast import cast
 from minidb.expr.node import Column, Constant, Expr
 from minidb.plan.changes import Delete, Insert, OnConflict, Update
 from minidb.plan.nodes import Cte, Filter, Join, Plan, Project, Scan, Values, With
+from minidb.plan.system_view import SystemView
 from minidb.sql.bind_assignment import bind_assignments, is_default, refuse_value
 from minidb.sql.bind_conflict import bind_on_conflict
 from minidb.sql.bind_expression import bind_condition, bind_in_clause
@@ -63,6 +64,10 @@ def _target_table(binder: Binder, tree: exp.Expression) -> tuple[Table, str, str
     name = identifier(tree.this)
     schema = None if tree.args.get("db") is None else identifier(tree.args["db"])
     found = relation_named(binder, name, schema, position_of(tree))
+    if isinstance(found, SystemView):
+        raise ProgrammingError(
+            f'cannot change rows of the system view "{name}"', sqlstate="55000", position=position_of(tree)
+        )
     if isinstance(found, View):
         raise NotSupportedError(
             f'changing rows through the view "{name}" is not supported', position=position_of(tree)

@@ -28,6 +28,7 @@ from minidb.sql.define_syntax import (
 )
 from minidb.sql.object_names import next_value_text
 from minidb.sql.rename_columns import rename_table_in_texts
+from minidb.sql.system_names import refuse_system_views
 from minidb.sql.table_expressions import bind_index
 from minidb.sql.table_names import check_schema, find_table
 
@@ -37,6 +38,7 @@ _CLASSES: dict[str, type[CatalogObject]] = {"TABLE": Table, "VIEW": View, "SEQUE
 def bind_definition(binder: Binder, syntax: DefinitionSyntax) -> Definition:
     """The definition with its names resolved, ready to be carried out."""
     catalog = binder.catalog
+    refuse_system_views(binder, syntax)
     match syntax:
         case CreateTableSyntax():
             return bind_create.create_table(binder, syntax)

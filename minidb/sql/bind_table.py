@@ -15,7 +15,8 @@ from minidb.catalog.schema import Table, View
 from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast, common_type
 from minidb.expr.node import Column, Expr
-from minidb.plan.nodes import CteScan, FunctionScan, Plan, RowMark, Scan, Values
+from minidb.plan.nodes import CteScan, FunctionScan, Plan, RowMark, Scan, SystemScan, Values
+from minidb.plan.system_view import SYSTEM_SCHEMA, SystemView
 from minidb.sql.bind_expression import bind_in_clause
 from minidb.sql.bind_function import SET_RETURNING, function_name
 from minidb.sql.binder import Binder, BoundQuery
@@ -70,6 +71,8 @@ def bind_table(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
     found = relation_named(binder, name, schema, position_of(tree))
     if isinstance(found, View):
         return _bind_view(context, found, alias, position_of(tree))
+    if isinstance(found, SystemView):
+        return _bind_system_view(context, found, alias)
     item = scan(binder, found, name if alias is None else identifier(alias.this), context.query)
     relation = item.scope.relations[0]
     locked = strongest(context.locks, relation.name)
@@ -84,13 +87,17 @@ def bind_table(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
     return item
 
 
-def relation_named(binder: Binder, name: str, schema: str | None, position: int | None) -> Table | View:
+def relation_named(
+    binder: Binder, name: str, schema: str | None, position: int | None
+) -> Table | View | SystemView:
     """The table or view; 42P01 if there is none, 42809 if it is something else."""
-    if schema in HIDDEN_SCHEMAS:
-        raise refuse_at(f"the schema {schema} is not supported", position)
     found = binder.catalog.relation(name) if schema in (None, "public") else None
     if isinstance(found, Table | View):
         return found
+    if found is None and schema in (None, SYSTEM_SCHEMA) and name in binder.system_views:
+        return binder.system_views[name]
+    if schema in HIDDEN_SCHEMAS:
+        raise refuse_at(f"the schema {schema} is not supported", position)
     written = name if schema is None else f"{schema}.{name}"
     if found is not None:
         raise refuse_at(f'reading the sequence "{name}" as a table is not supported', position)
@@ -173,6 +180,19 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
     names = view.columns + query.names[len(view.columns) :]
     shown = binder.horizons.get(view.id, len(names))
     return derived(context, query, relation_name, names[:shown], alias)
+
+
+def _bind_system_view(context: FromContext, view: SystemView, alias: exp.Expression | None) -> Item:
+    """Its rows exist only while they are read: FOR UPDATE passes them by, as it does a function's."""
+    relation_name = view.name if alias is None else identifier(alias.this)
+    columns = tuple([context.binder.new_column(name, type_, relation_name) for name, type_ in view.columns])
+    scope = context.query.sibling()
+    names = tuple([name for name, _ in view.columns])
+    relation = Relation(relation_name, names, columns, original=view.name if alias is not None else None)
+    relation.unlockable = "a system view"
+    scope.add(relation)
+    _rename(scope, alias)
+    return Item(SystemScan(view, relation_name, columns), scope)
 
 
 def derived(

@@ -15,6 +15,7 @@ from sqlglot import exp
 from minidb.catalog.catalog import Catalog
 from minidb.expr.node import Column, Expr, Parameter
 from minidb.plan.nodes import Plan, RowMark
+from minidb.plan.system_view import SystemView
 from minidb.sql.row_locks import LockClause
 from minidb.sql.scope import Scope
 from minidb.value.sql_types import UNKNOWN, SqlType
@@ -63,6 +64,7 @@ class Binder:
         "parameter_types",
         "parts",
         "settings",
+        "system_views",
         "views",
     )
 
@@ -72,11 +74,13 @@ class Binder:
         parameter_types: Sequence[SqlType],
         settings: Mapping[str, Any],
         parts: Parts,
+        system_views: Mapping[str, SystemView],
     ) -> None:
         self.catalog = catalog
         self.parameter_types: list[SqlType] = list(parameter_types)
         self.settings = settings
         self.parts = parts
+        self.system_views = system_views
         self.common_tables: list[CommonTable] = []
         self.next_id = 1
         self.next_cte = 1

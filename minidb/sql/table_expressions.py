@@ -82,7 +82,7 @@ def bind_over_row(catalog: Catalog, table: Table, text: str | Fragment, what: st
     try:
         tree = parse_expression(f"({source})")  # in parentheses, so that nothing after it reads as an alias
         _refuse_parts(tree, what)
-        binder = Binder(catalog, (), {}, _ALONE)
+        binder = Binder(catalog, (), {}, _ALONE, {})
         row = tuple([binder.new_column(str(slot), type_) for slot, type_ in enumerate(table.slot_types)])
         scope = Scope()
         scope.add(

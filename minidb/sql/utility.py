@@ -44,6 +44,7 @@ class ExplainStatement(UnboundUtility):
     verbose: bool
     costs: bool
     timing: bool
+    locks: bool
     format: str
 
 
@@ -228,7 +229,8 @@ def _explain(reader: TokenReader) -> UnboundUtility:
         not in (TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN)
     ):
         reader.index += 1
-        options = _options(reader, frozenset({"analyze", "verbose", "costs", "timing", "format"}), "EXPLAIN")
+        allowed = frozenset({"analyze", "verbose", "costs", "timing", "locks", "format"})
+        options = _options(reader, allowed, "EXPLAIN")
     else:
         if reader.accept("ANALYZE") or reader.accept("ANALYSE"):
             options["analyze"] = True
@@ -245,6 +247,7 @@ def _explain(reader: TokenReader) -> UnboundUtility:
         _flag(options, "verbose", False),
         _flag(options, "costs", True),
         _flag(options, "timing", True),
+        _flag(options, "locks", False),
         layout,
     )
 

@@ -14,7 +14,6 @@ Modes are the table modes EXCLUSIVE and SHARE, as in PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from minidb.txn.lock_modes import EXCLUSIVE, SHARE
@@ -27,11 +26,11 @@ _MODES: Final = {False: EXCLUSIVE, True: SHARE}
 class AdvisoryLocks:
     """One session's, made at its first use of an advisory lock."""
 
-    __slots__ = ("_counts", "_locks", "_next_id", "_owner")
+    __slots__ = ("_counts", "_locks", "_owner", "_session_id")
 
-    def __init__(self, locks: LockTable, next_session_id: Callable[[], int]) -> None:
+    def __init__(self, locks: LockTable, session_id: int) -> None:
         self._locks = locks
-        self._next_id = next_session_id
+        self._session_id = session_id
         self._owner: SessionOwner | None = None  # once there is something to own
         self._counts: dict[tuple[AdvisoryKey, int], int] = {}  # how often each must be unlocked
 
@@ -50,7 +49,7 @@ class AdvisoryLocks:
             transaction.advisory[key] |= mode
             return True
         if self._owner is None:
-            self._owner = SessionOwner(self._next_id(), transaction.interrupt)
+            self._owner = SessionOwner(self._session_id, transaction.interrupt)
         self._locks.move_advisory(key, mode, transaction, self._owner)
         self._counts[key, mode] = 1
         return True

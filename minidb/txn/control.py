@@ -37,6 +37,7 @@ class StatementRestart(Exception):
 class ConcurrencyControl:
     """What every level answers; the defaults ask for nothing and do nothing."""
 
+    strategy: ClassVar[str | None] = None  # SERIALIZABLE has several: this one's name
     snapshot_per_statement: ClassVar[bool] = False
     watches_reads: ClassVar[bool] = False  # call before_read, before_scan and after_statement
     reads_latest: ClassVar[bool] = False  # each read sees the newest commit, which its lock then keeps

@@ -7,7 +7,6 @@ this much of it, which keeps imports pointing one way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Final
 
 from minidb.storage.store import Store
@@ -35,7 +34,6 @@ class Environment:
         self.certification = Certification(store, self.describe)
         self.counters = Counters(store, self.committer)
         self.row_ids = RowIds(store)
-        self.next_session_id = count(1).__next__  # of sessions that own locks
         self.row_lock_limit = ROW_LOCK_LIMIT
         self.catalog_commit = 0  # no commit after this one changed the catalog
         # Names a locked object for people: a key, or a table by its id.

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from minidb.txn.implicit_locks import ImplicitLocks
 from minidb.txn.lock_modes import (
     RANGE_WRITE,
     ROW_CONFLICTS,
     SAFE_SNAPSHOT,
     TABLE_CONFLICTS,
-    TABLE_NAMES,
     UPDATE,
     mode_name,
 )
@@ -68,6 +68,7 @@ class LockQueues:
         self.observers: tuple[LockObserver, ...] = ()
         self.mutex = Lock()
         self.barred: dict[int, set[TransactionState]] = {}  # tables -> who locks them by name, readers too
+        self.implicit = ImplicitLocks(self.owners, self.queues, self.mutex, LockQueue)
         self.ranges = RangeLocks(active)
         self.announced = self.ranges.announced  # the writers' shortcut: empty where nobody locks ranges
         self.waits = 0
@@ -84,7 +85,8 @@ class LockQueues:
         if isinstance(target, bytes):
             owner = self.owners.get(target)
             if isinstance(owner, TransactionState):
-                holders.append((owner, owner.held.get(target, UPDATE)))
+                new = self.implicit.has(owner, target)
+                holders.append((owner, UPDATE if new else owner.held.get(target, UPDATE)))
         return holders
 
     def blockers(self, request: LockRequest) -> list[TransactionState]:
@@ -137,32 +139,6 @@ class LockQueues:
             if request is None:
                 return None
             return f"{self.describe_request(request)}, blocked by {names_of(self.blockers(request))}"
-
-    def entries(self) -> list[tuple[LockTarget, int, int, bool]]:
-        """(object, transaction id or -(session id), mode, granted) of each; the waiting in queue order."""
-        with self.mutex:
-            found: list[tuple[LockTarget, int, int, bool]] = []
-            for transaction in list(self.active.values()):
-                held = list(transaction.held.items())
-                found.extend((key, transaction.id, mode, True) for key, mode in held)
-                prefixes = transaction.escalated or ()
-                found.extend((prefix, transaction.id, UPDATE, True) for prefix in sorted(prefixes))
-                for storage_id, mask in list(transaction.table_locks.items()):
-                    modes = [mode for mode in TABLE_NAMES if mask & mode]
-                    found.extend((storage_id, transaction.id, mode, True) for mode in modes)
-            for queue in self.queues.values():
-                if isinstance(queue.target, AdvisoryKey):
-                    for holder, mask in queue.granted.items():
-                        modes = [mode for mode in TABLE_NAMES if mask & mode]
-                        id_ = -holder.id if isinstance(holder, SessionOwner) else holder.id
-                        found.extend((queue.target, id_, mode, True) for mode in modes)
-                for request in queue.waiting:
-                    found.append((queue.target, request.owner.id, request.mode, False))
-            for ranges in self.announced.values():
-                found.extend((each.target, each.owner.id, each.mode, True) for each in ranges if each.granted)
-            for request in self.ranges.parked:
-                found.append((request.target, request.owner.id, request.mode, False))
-            return found
 
 
 def names_of(owners: list[TransactionState]) -> str:

@@ -21,6 +21,7 @@ from typing import ClassVar
 from minidb.storage.store import Store
 from minidb.txn.certification import Certification
 from minidb.txn.control import ConcurrencyControl
+from minidb.txn.isolation import SSI
 from minidb.txn.lock_table import LockTable
 from minidb.txn.read_set import ReadRange
 from minidb.txn.snapshot_isolation import definition_changed, refuse_if_changed
@@ -30,6 +31,7 @@ from minidb.txn.state import LockTarget, TransactionState
 class SerializableSnapshot(ConcurrencyControl):
     """`serializable_strategy = 'ssi'`."""
 
+    strategy: ClassVar[str | None] = SSI
     watches_reads: ClassVar[bool] = True
     watches_snapshot: ClassVar[bool] = True
     watches_commit: ClassVar[bool] = True

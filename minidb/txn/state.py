@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from queue import SimpleQueue
+from time import time
 from typing import NamedTuple
 
 from minidb.storage.snapshot import Snapshot, View
@@ -56,7 +57,9 @@ def _nothing(key: bytes) -> bytes | None:
 class LockRequest:
     """One transaction waiting, or having waited, for one mode on one object."""
 
-    __slots__ = ("blocked_by", "granted", "latest", "mode", "number", "owner", "signal", "target", "upgrade")
+    __slots__ = (
+        "blocked_by", "granted", "latest", "mode", "number", "owner", "signal", "since", "target", "upgrade",
+    )  # fmt: skip
 
     def __init__(self, owner: TransactionState, target: LockTarget, mode: int, upgrade: bool) -> None:
         self.owner = owner
@@ -64,6 +67,7 @@ class LockRequest:
         self.mode = mode
         self.upgrade = upgrade  # holds a weaker mode already, so it goes before those that hold nothing
         self.granted = False
+        self.since = time()
         self.number = _next_number()  # in the order of asking
         # Whom it waits for, where that is not a matter of its object's queue: see range_locks.py.
         self.blocked_by: tuple[TransactionState, ...] | None = None

@@ -24,6 +24,7 @@ from typing import ClassVar
 from minidb.storage.store import Store
 from minidb.txn.certification import Certification
 from minidb.txn.control import ConcurrencyControl, StatementRestart
+from minidb.txn.isolation import TWO_PHASE_LOCKING
 from minidb.txn.lock_modes import NO_KEY_UPDATE, SHARE_ROW
 from minidb.txn.lock_table import LockTable
 from minidb.txn.next_key import widened
@@ -34,6 +35,7 @@ from minidb.txn.state import LockTarget, TransactionState
 class TwoPhaseLocking(ConcurrencyControl):
     """`serializable_strategy = '2pl'`; `next_key` is the way it locks ranges."""
 
+    strategy: ClassVar[str | None] = TWO_PHASE_LOCKING
     snapshot_per_statement: ClassVar[bool] = True
     watches_reads: ClassVar[bool] = True
     reads_latest: ClassVar[bool] = True

@@ -15,7 +15,8 @@
 
 Each session begins a transaction of the section's level with its first step; a first step
 `t3> BEGIN READ ONLY` adds characteristics. A step of a session that still waits is postponed until it goes
-on. `setup` and `end` run outside, before and after; `t2> (interrupt)` stops what t2 waits for.
+on. `setup`, `watch` and `end` run outside: before, meanwhile and after; `t2> (interrupt)` stops what t2
+waits for.
 
 `mix> t1 serializable ssi, t2 serializable 2pl predicate` gives each session a level of its own, and is a
 section by that name; a case with mixes runs under these only.
@@ -38,7 +39,7 @@ from minidb_testkit.interleaving import Action, Outcome, Stepper, describe_error
 from minidb_testkit.levels import LEVELS, Level
 
 _INDENT = "    "
-_OUTSIDE = frozenset({"setup", "end", "mix", "anomaly"})
+_OUTSIDE = frozenset({"setup", "watch", "end", "mix", "anomaly"})
 _NOT_SERIAL = "=> as if in no serial order"
 
 Transcript = dict[str, list[str]]  # session (or `end`) -> the result of each of its steps
@@ -90,7 +91,7 @@ class _Run:
                 for name, text in self.steps:
                     if name == "setup":
                         outside.execute(text)
-                    elif name == "end":
+                    elif name in ("watch", "end"):
                         self.lines.append(f"{name}> {text}")
                         self._show(Outcome(name, _attempt(outside, text)))
                     elif name not in _OUTSIDE:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from minidb.plan.explain import explain
+from minidb.plan.explain_locks import explain_locks
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -94,6 +95,22 @@ def test_optimize(planning: Planning, rewrite_golden: bool) -> None:
         return {"": explain(plan).splitlines()}
 
     check(PLANS / "optimize.golden", run, rewrite_golden)
+
+
+def test_explain_locks(rewrite_golden: bool) -> None:
+    """What is locked whatever the level, and what else under each way to be serializable."""
+    planning = Planning((PLANS / "explain_locks.sql").read_text(encoding="utf-8"))
+    ways = (("ssi", "predicate"), ("2pl", "predicate"), ("2pl", "next-key"))
+
+    def run(case: GoldenCase) -> Results:
+        plan = optimize(planning.plan("\n".join(case.script)))
+        found = {"": explain_locks(plan, "repeatable read", "ssi", "predicate")}
+        for way in ways:
+            lines = explain_locks(plan, "serializable", *way)
+            found[" ".join(way)] = [line for line in lines if line not in found[""]]
+        return found
+
+    check(PLANS / "explain_locks.golden", run, rewrite_golden)
 
 
 @pytest.fixture(scope="module")

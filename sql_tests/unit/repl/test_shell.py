@@ -12,8 +12,10 @@ import pytest
 
 import minidb
 from minidb_repl.app import main
+from minidb_repl.commands import run_command
 from minidb_repl.interactive import is_complete
-from minidb_repl.render import describe_error
+from minidb_repl.render import FORMATS, describe_error
+from minidb_repl.runner import Runner
 
 
 def run(arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -97,6 +99,15 @@ def test_describe_error_points_at_wide_characters() -> None:
         " " * (8 + 14) + "^",
         "HINT:  yes",
     ]
+
+
+def test_system_views_are_described() -> None:
+    out = io.StringIO()
+    runner = Runner(minidb.connect(":memory:"), out, out, FORMATS["table"])
+    assert run_command("\\dS", runner) and run_command("\\dS minidb_counters", runner)
+    lines = out.getvalue().splitlines()
+    assert "minidb_locks          the locks that transactions hold or wait for" in lines
+    assert lines[-3:] == ["  name      text", "  sqlstate  text", "  value     bigint"]
 
 
 def test_output_streams(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

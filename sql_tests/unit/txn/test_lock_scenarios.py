@@ -23,8 +23,9 @@ from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ROW_NAMES, TABLE_NAMES
+from minidb.txn.lock_report import lock_entries
 from minidb.txn.lock_table import LockTable
-from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
+from minidb.txn.state import AdvisoryKey, LockTarget, SessionOwner, TransactionState
 from minidb_testkit.golden import GoldenCase, Results, check
 from minidb_testkit.interleaving import Outcome, Stepper
 
@@ -68,7 +69,7 @@ class Scenario:
         found = self.sessions.get(name)
         if found is None:
             number = len(self.sessions) + 1
-            found = self.sessions[name] = AdvisoryLocks(self.locks, lambda: number)
+            found = self.sessions[name] = AdvisoryLocks(self.locks, number)
         return found
 
     def act(self, name: str, words: list[str]) -> str:
@@ -106,10 +107,10 @@ class Scenario:
 
     def show(self) -> list[str]:
         lines: list[str] = []
-        for target, owner, mode, granted in self.locks.entries():
-            names = ROW_NAMES if isinstance(target, bytes) else TABLE_NAMES
-            holder = f"session {-owner}" if owner < 0 else owner
-            lines.append(f"    {describe(target)}: {holder} {names[mode]}{'' if granted else ' waits'}")
+        for lock in lock_entries(self.locks):
+            session = "session " if isinstance(lock.owner, SessionOwner) else ""
+            waits = "" if lock.granted else " waits"
+            lines.append(f"    {describe(lock.target)}: {session}{lock.owner.id} {lock.mode_name}{waits}")
         return lines or ["    nothing"]
 
     def run(self, case: GoldenCase) -> Results:

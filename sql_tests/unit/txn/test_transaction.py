@@ -10,6 +10,7 @@ from unit.txn.database_fixture import (
     REPEATABLE_READ,
     TABLE,
     begin,
+    insert_pairs,
     key,
     new_database,
     rows_of,
@@ -184,13 +185,13 @@ def test_insert_many_is_all_or_nothing() -> None:
     database = new_database(a=b"1", b=b"2")
     transaction = begin(database)
     pairs = [(key(number), b"new") for number in range(10, 20)]
-    assert transaction.insert_many(pairs) is None
-    assert transaction.insert_many([]) is None
-    assert transaction.insert_many([(key(30), b"x"), (key(12), b"twice")]) == 1
-    assert transaction.insert_many([(key(31), b"x"), (key(2), b"twice")]) == 1
-    assert transaction.insert_many([(key(32), b"x"), (key(33), b"x"), (key(32), b"twice")]) == 2
-    assert transaction.insert_many([(key(34), b"between"), (key(0), b"others")]) is None
-    assert transaction.insert_many([(key(30), b"x")]) is None
+    assert insert_pairs(transaction, pairs) is None
+    assert insert_pairs(transaction, []) is None
+    assert insert_pairs(transaction, [(key(30), b"x"), (key(12), b"twice")]) == 1
+    assert insert_pairs(transaction, [(key(31), b"x"), (key(2), b"twice")]) == 1
+    assert insert_pairs(transaction, [(key(32), b"x"), (key(33), b"x"), (key(32), b"twice")]) == 2
+    assert insert_pairs(transaction, [(key(34), b"between"), (key(0), b"others")]) is None
+    assert insert_pairs(transaction, [(key(30), b"x")]) is None
     transaction.new_statement()
     numbers = [number for number, _ in rows_of(transaction)]
     assert numbers == [0, 1, 2, *range(10, 20), 30, 34]
@@ -231,7 +232,7 @@ def test_read_only_transactions_write_nothing() -> None:
         lambda: transaction.put(key(1), b""),
         lambda: transaction.delete(key(1)),
         lambda: transaction.insert(key(9), b""),
-        lambda: transaction.insert_many([(key(9), b"")]),
+        lambda: insert_pairs(transaction, [(key(9), b"")]),
         lambda: transaction.lock(key(1)),
         lambda: transaction.lock_table(TABLE, ROW_EXCLUSIVE),
         lambda: transaction.drop_range(TABLE),
@@ -355,11 +356,11 @@ def test_many_row_locks_become_one() -> None:
     transaction, other = begin(database), begin(database)
     other.lock(key(1, 99))
     pairs = [(key(number), b"v") for number in range(100, 9000)]
-    assert transaction.insert_many(pairs) is None
+    assert insert_pairs(transaction, pairs) is None
     assert len(transaction.held) < 10
     assert len(database.locks.owners) < 10
     assert not other.lock(key(1), wait=False)
-    assert transaction.insert_many([(key(number), b"v") for number in range(9000, 9100)]) is None
+    assert insert_pairs(transaction, [(key(number), b"v") for number in range(9000, 9100)]) is None
     transaction.put(key(1), b"2")
     transaction.delete(key(100))
     assert len(database.locks.owners) < 10
