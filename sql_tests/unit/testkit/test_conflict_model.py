@@ -1,4 +1,4 @@
-"""The naive model of exact SSI and the engine's graph refuse what the design's model refuses, seed by seed."""
+"""The naive model of exact SSI and the engine's graph refuse what the design's model does, seed by seed."""
 
 from __future__ import annotations
 
