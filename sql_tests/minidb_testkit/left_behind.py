@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 from minidb.session.database import Database
 
 
@@ -9,7 +11,7 @@ def left_behind(database: Database) -> list[str]:
     """What transactions have left in the engine although none is open."""
     transactions = database.transactions
     locks = transactions.locks
-    retained = {
+    retained: dict[str, Sized] = {
         "row locks": locks.owners,
         "lock queues": locks.queues,
         "range locks": locks.announced,
