@@ -8,6 +8,7 @@ from threading import Event, Thread
 import pytest
 
 import minidb
+from minidb.txn.lock_report import lock_entries
 from minidb.txn.lock_table import LockObserver
 from minidb.txn.state import LockRequest
 
@@ -76,9 +77,9 @@ def test_what_ends_the_locks_of_a_session(pair: Pair, end: str | None) -> None:
         ours.execute(end)
     assert value(theirs, "SELECT pg_try_advisory_lock(1)") is True
     assert value(theirs, "SELECT pg_try_advisory_lock(2)") is True
-    assert theirs._session.database.transactions.locks.entries()
+    assert lock_entries(theirs._session.database.transactions.locks)
     theirs.execute("SELECT pg_advisory_unlock_all()")
-    assert not theirs._session.database.transactions.locks.entries()
+    assert not lock_entries(theirs._session.database.transactions.locks)
 
 
 def test_an_advisory_lock_survives_the_error_after_it(pair: Pair) -> None:
