@@ -214,7 +214,9 @@ def left_behind(connection: Any) -> list[str]:
     retained = {
         "row locks": locks.owners,
         "lock queues": locks.queues,
+        "range locks": locks.announced,
         "transactions": transactions.active,
+        "transactions in the conflict graph": transactions.certification.graph.nodes,
     }
     return [f"{len(held)} {name} left behind" for name, held in retained.items() if held]
 

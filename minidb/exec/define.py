@@ -134,7 +134,9 @@ def _create_view(definition: CreateView, context: ExecutionContext) -> None:
 
 
 def _alter_sequence(definition: AlterSequence, context: ExecutionContext) -> None:
+    """Under a lock: nextval draws from it to the end of its transaction, or waits for what will hold then."""
     new = definition.new
+    context.transaction.lock_table(definition.old.id, SHARE_ROW_EXCLUSIVE)
     if definition.restart is not None:
         new = restarted(new, definition.restart, context)
     put_object(context.transaction, new, definition.old)

@@ -43,4 +43,6 @@ def drop_object_and_storage(object_: CatalogObject, context: ExecutionContext) -
         transaction.lock_table(object_.id, ACCESS_EXCLUSIVE)
         for storage_id in storage_ids(object_):
             transaction.drop_range(storage_id)
+    elif isinstance(object_, Sequence):
+        transaction.lock_table(object_.id, ACCESS_EXCLUSIVE)
     drop_object(transaction, object_)

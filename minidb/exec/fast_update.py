@@ -171,9 +171,10 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     fields = assignments.fields
     key_of, where = lookup.integer_key() or lookup.key, lookup.where
     source = _source_expressions(plan)
-    others = _expression_parameters([*assignments.expressions, *source[len(target.table.primary_key) :]])
+    conditions = source[len(target.table.primary_key) :]
+    others = _expression_parameters([*assignments.expressions, *conditions])
     count = _all_parameters([*[each for _, each in plan.assignments], *source], known)
-    needs_context = bool(computed) or where is not None
+    sees_parameters = _all_parameters([*assignments.expressions, *conditions], None) > 0
     not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     codec = keys_of(target.table).codec
     encode, decode = codec.encode_values, codec.decode
@@ -191,12 +192,12 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             return 0
         old = decode(data)
         context = NO_CONTEXT
-        if needs_context:
+        if sees_parameters:
             if not all_accepted(others, parameters):
                 return NotImplemented
             context = parameter_context(parameters)
-            if where is not None and where(old, context) is not True:
-                return 0
+        if where is not None and where(old, context) is not True:
+            return 0
         values = list(old)
         values[-1] = 0  # in the place of the old checksum
         for slot, constant in constants:

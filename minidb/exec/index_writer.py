@@ -125,16 +125,18 @@ class IndexWriter:
                 }
             )
             return True
-        single: list[tuple[bytes, bytes]] = []
+        entries: list[bytes] = []
+        singles: list[bytes] = []
         shared: dict[bytes, bytes] = {}
         for values, row_key in zip(many_values, row_keys, strict=True):
             if None in values:
                 shared[fit(encode(values) + row_key)] = row_key
             else:
-                single.append((encode(values), row_key))
+                entries.append(encode(values))
+                singles.append(row_key)
         if shared:
             self.transaction.put_entries(shared)
-        return self.transaction.insert_many(single) is None
+        return self.transaction.insert_many(entries, singles) is None
 
 
 def _evaluator(keys: tuple[Expr, ...], context: ExecutionContext) -> Callable[[Row], tuple[Value, ...]]:

@@ -119,7 +119,7 @@ class TableWriter:
         transaction = self.transaction
         if keys.row_key is not None:
             stored = list(map(keys.row_key, rows))
-            if transaction.insert_many(list(zip(stored, encode_many(rows), strict=True))) is not None:
+            if transaction.insert_many(stored, encode_many(rows)) is not None:
                 return False
         else:
             storage_id = self.table.storage_id

@@ -12,7 +12,7 @@ import datetime
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.row_keys import keys_of
 from minidb.catalog.schema import Table
-from minidb.errors import DatabaseError, DataCorrupted, Error
+from minidb.errors import DatabaseError, Error
 from minidb.exec.context import ExecutionContext
 from minidb.exec.index_writer import IndexWriter
 from minidb.session import settings
@@ -36,11 +36,12 @@ def check(path: str) -> list[str]:
     except DatabaseError as error:
         return [f"cannot be opened: {error.sqlstate} {error}"]
     try:
+        database.store.checkpoint()  # recent rows come to lie in pages, which is what is looked at
         catalog = database.catalog
         snapshot = database.store.latest
         for table in catalog.tables():
             problems.extend(_check_table(catalog, snapshot, table)[:MOST_PROBLEMS])
-    except DataCorrupted as error:
+    except DatabaseError as error:
         problems.append(str(error))
     finally:
         database.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from minidb.catalog.catalog import Catalog
 from minidb.exec.fast_change import compile_bulk_change, compile_change
@@ -24,6 +24,8 @@ from minidb.sql.bind import bind
 from minidb.sql.parse import ParsedStatement
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import SqlType
+
+_LOCKING: Final = functions_locks.NAMES | {"nextval", "setval"}
 
 
 def prepare(
@@ -64,8 +66,8 @@ def prepare(
 
 
 def _takes_locks(expression: Expr) -> bool:
-    """Whether it calls for advisory locks, which a transaction takes and waits for."""
-    return any(isinstance(node, Call) and node.name in functions_locks.NAMES for node in walk(expression))
+    """Whether it calls for locks, which a transaction takes and waits for: advisory ones, or of sequences."""
+    return any(isinstance(node, Call) and node.name in _LOCKING for node in walk(expression))
 
 
 def _add_fast_forms(prepared: Prepared) -> None:

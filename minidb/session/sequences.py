@@ -7,6 +7,8 @@ from minidb.catalog.schema import Sequence
 from minidb.catalog.sequence_counter import sequence_counter
 from minidb.errors import InternalError, ProgrammingError
 from minidb.txn.database import TransactionalStore
+from minidb.txn.lock_modes import ROW_EXCLUSIVE
+from minidb.txn.transaction import Transaction
 
 
 class Sequences:
@@ -17,8 +19,19 @@ class Sequences:
         self._values: dict[int, int] = {}  # sequence id -> what nextval last returned here
         self._last: int | None = None  # the id of the sequence used last
 
-    def value(self, catalog: Catalog, operation: str, name: str, argument: int | None) -> int:
-        """Carry out an operation; `setval_uncalled` is setval(..., false)."""
+    def value(
+        self,
+        catalog: Catalog,
+        operation: str,
+        name: str,
+        argument: int | None,
+        transaction: Transaction | None,
+    ) -> int:
+        """Carry out an operation; `setval_uncalled` is setval(..., false).
+
+        A transaction that draws from a sequence or sets it keeps others from altering it, and waits for
+        those who have.
+        """
         if operation == "lastval":
             if self._last is None or self._last not in self._values:
                 raise InternalError("lastval is not yet defined in this session", sqlstate="55000")
@@ -31,6 +44,8 @@ class Sequences:
                     sqlstate="55000",
                 )
             return self._values[sequence.id]
+        if transaction is not None:
+            transaction.lock_table(sequence.id, ROW_EXCLUSIVE)
         counter = sequence_counter(self._transactions.counters, sequence)
         if operation == "nextval":
             value = counter.next()

@@ -260,8 +260,9 @@ class Session(SessionState):
 
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval, currval, lastval, setval, setval_uncalled: what the executor's expressions call."""
-        catalog = self.database.catalog if self.transaction is None else self.catalog
-        return self.sequences.value(catalog, operation, name, value)
+        transaction = self.transaction
+        catalog = self.database.catalog if transaction is None else self.catalog
+        return self.sequences.value(catalog, operation, name, value, transaction)
 
     # --- preparing --------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from time import monotonic
 
 from minidb.errors import InternalError
@@ -55,7 +54,7 @@ class TransactionTimer:
         if self._depth == 1:
             if transaction is None or transaction is not self._transaction:
                 self._transaction = transaction
-                self._began = self._watcher.clock()
+                self._began = monotonic()
             self._limit()
         return None if expired is None else InternalError(expired[1], sqlstate=expired[0])
 
@@ -80,7 +79,7 @@ class TransactionTimer:
             return
         ends: list[tuple[float, tuple[str, str]]] = []
         if self.idle_ms:
-            ends.append((self._watcher.clock() + self.idle_ms / 1000, IDLE))
+            ends.append((monotonic() + self.idle_ms / 1000, IDLE))
         if self.transaction_ms:
             ends.append((self._began + self.transaction_ms / 1000, TOO_LONG))
         if ends:
@@ -112,22 +111,20 @@ class TransactionTimer:
 
 
 class Watcher:
-    """Ends what is past due. `clock` and `tick` are all that tests need: the thread only calls `tick`."""
+    """Ends what is past due. Its thread only calls `tick`, at the right moments; tests call it at others."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic, with_thread: bool = True) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
         self._timers: set[TransactionTimer] = set()
         self._changed = threading.Condition()
         self._wakes = float("inf")  # when the thread looks again
         self._thread: threading.Thread | None = None
-        self._with_thread = with_thread
 
     def timer(self, interrupt: Interrupt) -> TransactionTimer:
         """A new session's timer."""
         timer = TransactionTimer(self, interrupt)
         with self._changed:
             self._timers.add(timer)
-            if self._thread is None and self._with_thread:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="minidb-timeouts", daemon=True)
                 self._thread.start()
         return timer
@@ -155,12 +152,12 @@ class Watcher:
         while True:
             # Until `_wakes` says when, whoever sets a timer wakes this thread: none is overlooked.
             self._wakes = float("inf")
-            nearest = self.tick(self.clock())
+            nearest = self.tick(monotonic())
             with self._changed:
                 self._wakes = nearest
                 if any(timer.due is not None and timer.due < nearest for timer in self._timers):
                     continue
-                self._changed.wait(None if nearest == float("inf") else max(0.0, nearest - self.clock()))
+                self._changed.wait(None if nearest == float("inf") else max(0.0, nearest - monotonic()))
 
 
 watcher = Watcher()

@@ -85,7 +85,8 @@ def _check_log(path: str) -> list[Problem]:
 def check_pairs(snapshot: Snapshot, is_row: Callable[[int], bool]) -> Iterator[Problem | None]:
     """Every problem among the pairs; None once per batch, for cancelling and progress.
 
-    `is_row` tells whether the values under a storage id are rows, which carry checksums.
+    The snapshot was taken right after a checkpoint: that gives rows their checksums. `is_row` tells whether
+    the values under a storage id are rows.
     """
     previous = b""
     for batch in snapshot.batches(b"", None):

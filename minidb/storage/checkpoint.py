@@ -29,6 +29,7 @@ from minidb.storage.layer import Layer, newest_entries, release_memory
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition, delete_prefix, put_all
 from minidb.storage.memtable import Generation
 from minidb.storage.options import StoreOptions
+from minidb.storage.row_codec import checksummed
 from minidb.storage.scan import Entry
 
 _SLICE: Final = 500  # keys per call into LMDB: other threads get the interpreter in between
@@ -86,7 +87,8 @@ def _apply(transaction: lmdb.Transaction[bytes], generation: Generation, dropped
         for key in keys[start : start + _SLICE]:
             version = find(key)
             if version is not None and not (dropped and key[:4] in dropped):
-                entries.append((key, version[1]))
+                value = version.value
+                entries.append((key, None if value is None else checksummed(key, value)))
         _put(transaction, entries)
 
 

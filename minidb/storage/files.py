@@ -46,6 +46,13 @@ def sync_data(descriptor: int) -> None:
         os.fdatasync(descriptor)
 
 
+def begin_writing(descriptor: int, position: int, size: int) -> None:
+    """Have the disk begin with what was written there, so that a sync soon after finds it half done."""
+    if sys.platform != "darwin":
+        # Linux submits the dirty pages without waiting for them; PostgreSQL's pg_flush_data does the same.
+        os.posix_fadvise(descriptor, position, size, os.POSIX_FADV_DONTNEED)
+
+
 def sync_directory(path: str) -> None:
     """Make creations, renames and removals in a directory survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -59,7 +59,7 @@ class GroupCommit:
         with self.mutex:
             if self.leader == get_ident():
                 self.leader = 0
-            if not self.leader:
+            if not self.leader and self.waiting:
                 self._wake()
 
     def _wake(self) -> None:

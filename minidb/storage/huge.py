@@ -11,7 +11,8 @@ layer has written one of its keys; and what it read was committed before the che
 crash before the checkpoint names the file leaves a file that the next open removes; a crash during the
 merge repeats the merge.
 
-Positions are the transaction's own: the index of each write in its undo list. A reader at a position sees
+Positions are the transaction's own: the index of each write in its undo list, which writes that were made
+all at once have in common. A reader at a position sees
 the writes before it, which is what a statement that must not see its own writes needs, and what a savepoint
 returns to.
 """
@@ -35,6 +36,7 @@ from minidb.storage.layer import (
     release_memory,
 )
 from minidb.storage.lmdb_errors import translated
+from minidb.storage.row_codec import checksummed
 from minidb.storage.scan import Entry, from_start, from_stop
 
 _CHUNK_KEYS: Final = 10_000  # per LMDB transaction: bounds its pages in memory
@@ -91,14 +93,16 @@ class HugeWrites:
             if value is None:
                 version = _pack_version(position, 0, 0)
             else:
+                value = checksummed(key, value)
                 version = _pack_version(position, 1, len(value)) + value
             older = versions.get(key)
             versions[key] = version if older is None else version + older
         keys = sorted(versions)
         self.prefixes.update({key[:4] for key in keys})
         try:
-            for start in range(0, len(writes), _CHUNK_KEYS):
-                self._write_journal(writes[start : start + _CHUNK_KEYS])
+            start = 0
+            while start < len(writes):
+                start = self._write_journal(writes, start)
             for start in range(0, len(keys), _CHUNK_KEYS):
                 self._write_chunk([(key, versions[key]) for key in keys[start : start + _CHUNK_KEYS]])
         except lmdb.Error as error:
@@ -113,12 +117,19 @@ class HugeWrites:
                 older = get(key)
                 put(key, version if older is None else version + older)
 
-    def _write_journal(self, writes: Sequence[Write]) -> None:
+    def _write_journal(self, writes: Sequence[Write], start: int) -> int:
+        """Note the keys of a number of writes from `start` on; returns where to go on."""
+        end = min(start + _CHUNK_KEYS, len(writes))
         with self._open().begin(write=True) as transaction:
-            for start in range(0, len(writes), _JOURNAL_KEYS):
-                part = writes[start : start + _JOURNAL_KEYS]
+            while start < end:
+                stop = start + _JOURNAL_KEYS
+                while stop < len(writes) and writes[stop][1] == writes[stop - 1][1]:
+                    stop += 1  # a position has one entry
+                part = writes[start:stop]
                 journal_key = JOURNAL_PREFIX + part[0][1].to_bytes(8, "big")
                 transaction.put(journal_key, msgspec.msgpack.encode([key for key, _, _ in part]), append=True)
+                start = stop
+        return start
 
     def get(self, key: bytes, position: int | None = None) -> tuple[bool, bytes | None]:
         """Whether `key` was written (before `position`), and its value; None is a deletion."""

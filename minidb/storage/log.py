@@ -29,10 +29,19 @@ from typing import Final
 import msgspec
 
 from minidb.errors import DataCorrupted
-from minidb.storage.files import file_error, remove, reserve, sync_data, sync_directory, write_all
+from minidb.storage.files import (
+    begin_writing,
+    file_error,
+    remove,
+    reserve,
+    sync_data,
+    sync_directory,
+    write_all,
+)
 
 MAGIC: Final = b"minidb log\n\x00\x00\x00\x00\x00"
-FORMAT: Final = 1
+FORMAT: Final = 2
+_READABLE: Final = (1, 2)  # in format 1 rows had their checksums in the log already
 FILE_HEADER: Final = struct.Struct("<16sI4sQI")  # magic, format, mark, number, crc32
 RECORDS_START: Final = 64
 RECORD_HEADER: Final = struct.Struct("<4sIIQQ")  # mark, crc32, payload length, commit_id, durable_id
@@ -64,7 +73,7 @@ def segment_numbers(directory: str) -> list[int]:
 class Segment:
     """A log file open for appending."""
 
-    __slots__ = ("descriptor", "mark", "number", "path", "pending", "reserved", "tail")
+    __slots__ = ("ahead", "descriptor", "mark", "number", "path", "pending", "reserved", "tail")
 
     def __init__(self, path: str, descriptor: int, number: int, mark: bytes, reserved: int) -> None:
         self.path = path
@@ -74,6 +83,7 @@ class Segment:
         self.reserved = reserved  # end of the space that the disk has promised
         self.tail = RECORDS_START  # where the next record goes
         self.pending: list[tuple[int, bytes]] = []  # (position, record): appended, not yet synced
+        self.ahead = 0  # position of the record that was written before it was appended
 
     def record(
         self, commit_id: int, durable_id: int, writes: Mapping[bytes, bytes | None], dropped: Sequence[int]
@@ -97,13 +107,29 @@ class Segment:
                 self.reserved += size
                 return
 
+    def write_ahead(self, record: bytes) -> None:
+        """Write the record that is about to be appended: the disk begins while the commit goes on."""
+        position = self.tail
+        write_all(self.descriptor, record, position)
+        begin_writing(self.descriptor, position, len(record))
+        self.ahead = position
+
+    def withdraw(self) -> None:
+        """What was written ahead is not appended after all: recovery must not find it."""
+        write_all(self.descriptor, bytes(RECORD_HEADER.size), self.tail)
+        sync_data(self.descriptor)
+        self.ahead = 0
+
     def flush(self) -> None:
         """Write and sync what is pending. If interrupted, doing it again is harmless: positions are fixed."""
         count = len(self.pending)  # others append meanwhile
         if count:
             entries = self.pending[:count]
-            data = entries[0][1] if count == 1 else b"".join([record for _, record in entries])
-            write_all(self.descriptor, data, entries[0][0])
+            if entries[0][0] == self.ahead:
+                del entries[0]
+            if entries:
+                data = entries[0][1] if len(entries) == 1 else b"".join([record for _, record in entries])
+                write_all(self.descriptor, data, entries[0][0])
             sync_data(self.descriptor)
             del self.pending[:count]
 
@@ -259,7 +285,7 @@ class SegmentReader:
         if len(data) == FILE_HEADER.size:
             magic, format_, mark, number, crc = FILE_HEADER.unpack(data)
             if crc == _crc32(data[:-CRC_SIZE]) and magic == MAGIC and number == self.number:
-                if format_ != FORMAT:
+                if format_ not in _READABLE:
                     raise DataCorrupted(f'log file "{self.path}" has unknown format {format_}')
                 return bytes(mark)
         raise DataCorrupted(f'log file "{self.path}" has a damaged header')

@@ -1,6 +1,6 @@
 """Committed, not yet checkpointed: generations of key -> versions, and the sorted keys that scans need.
 
-    versions[key] = (commit_id, value, older)     newest first; value None is a deletion
+    versions[key] = Version(commit_id, value, older)     newest first; value None is a deletion
 
 One generation is active; a checkpoint seals it and starts the next. Generations are linked oldest to newest,
 so whoever holds an old one keeps alive all that was committed since, and can ask what changed. Nothing links
@@ -14,12 +14,25 @@ scans.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+
+import msgspec
 
 from minidb.storage.sorted_keys import SortedKeys
 
-Version = tuple[int, bytes | None, "Version | None"]
 
+class Version(msgspec.Struct, gc=False):
+    """A key as of one commit. The cyclic garbage collector, which there is nothing to find for, is kept out:
+    it would look at each of a large commit's versions several times."""
+
+    commit_id: int
+    value: bytes | None
+    older: Version | None
+
+
+_FEW = 16  # writes that are added faster one by one
 ENTRY_OVERHEAD = 250  # bytes of memory that an entry costs besides its key and value
 
 
@@ -57,23 +70,39 @@ class Generation:
     def insert(self, commit_id: int, writes: Mapping[bytes, bytes | None]) -> None:
         """Add one commit's writes; only the committer, one at a time, may call it."""
         versions = self.versions
+        if len(writes) > _FEW and self._insert_new(commit_id, writes):
+            return
         find = versions.get
         new_key = self.new_keys.append
         for key, value in writes.items():
             older = find(key)
             if older is None:
                 new_key(key)
-            versions[key] = (commit_id, value, older)
+            versions[key] = Version(commit_id, value, older)
+
+    def _insert_new(self, commit_id: int, writes: Mapping[bytes, bytes | None]) -> bool:
+        """`insert` at C speed of keys that are all new; otherwise nothing is done."""
+        versions = self.versions
+        before = len(versions)
+        with self.mutex:  # keys and versions come together for whoever folds
+            new = map(Version, repeat(commit_id), writes.values(), repeat(None))
+            deque(map(versions.setdefault, writes, new), maxlen=0)
+            if len(versions) == before + len(writes):
+                self.new_keys += writes
+                return True
+            while len(versions) > before:
+                versions.popitem()
+        return False
 
     def undo(self, commit_id: int, writes: Iterable[bytes]) -> None:
         """Take back an `insert` that was interrupted half way."""
         self.fold()
         for key in writes:
             version = self.versions.get(key)
-            if version is not None and version[0] != commit_id:
+            if version is not None and version.commit_id != commit_id:
                 continue
-            if version is not None and version[2] is not None:
-                self.versions[key] = version[2]
+            if version is not None and version.older is not None:
+                self.versions[key] = version.older
                 continue
             with self.mutex:
                 self.keys.discard(key)
@@ -111,7 +140,7 @@ class Generation:
                     self.keys = SortedKeys()
                 self.folding = True
                 self.keys.update(keys)
-                self.prefixes.update({key[:4] for key in keys})
+                self.prefixes.update(_prefixes(keys))
                 del self.new_keys[:count]
                 self.folding = False
 
@@ -122,3 +151,9 @@ class Generation:
             len(new_keys) :
         ]  # read after `written`: commits announce a key before they write it
         return list(set(written).difference(later).union(new_keys))
+
+
+def _prefixes(keys: list[bytes]) -> set[bytes]:
+    """The storage ids of sorted keys."""
+    first = keys[0][:4]
+    return {first} if keys[-1][:4] == first else {key[:4] for key in keys}

@@ -1,6 +1,10 @@
 """Rows to bytes and back: MessagePack arrays with a checksum as their last element.
 
-    row (7, 'ab', None)  ->  94 07 a2 6162 c0 ce crc32     an array of 3 + 1 elements
+    row (7, 'ab', None)  ->  94 07 a2 6162 c0 00           an array of 3 + 1 elements, as it is encoded
+                             94 07 a2 6162 c0 ce crc32     as a checkpoint writes it
+
+A row gets its checksum when it comes to lie in LMDB (`checksummed`). Until then it lies in the log, whose
+records have checksums of their own, and holds 0 in that place.
 
 The array's length tells how many columns the table had when the row was written, so rows from before an ADD
 COLUMN decode too: what they lack is filled with the columns' `missing` values. The checksum (of all bytes
@@ -19,8 +23,9 @@ import datetime
 import struct
 import uuid
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import repeat
 from types import GenericAlias
 from typing import Any, Final
 
@@ -32,6 +37,7 @@ from minidb.value.sql_types import Kind, Row, SqlType, Value
 
 _CHECKSUM: Final = b"\xce"  # MessagePack's code for four bytes of unsigned integer
 _CHECKSUM_SIZE: Final = 5
+_FIRST_USER_KEY: Final = (16).to_bytes(4, "big")  # storage ids from here on are tables and indexes
 
 PYTHON_TYPES: Final[dict[Kind, Any]] = {
     Kind.BOOLEAN: bool,
@@ -99,6 +105,18 @@ def verify(data: bytes) -> bool:
     )
 
 
+def checksummed(key: bytes, value: bytes) -> bytes:
+    """What LMDB is to hold under `key`: a row with its checksum; anything else as it is.
+
+    Other values of tables and indexes are row keys, none of which begins like an array. A row that has
+    its checksum, which ends in 0 by chance, stays as it is.
+    """
+    if value[-1:] != b"\0" or key < _FIRST_USER_KEY or not _array_length(value) or verify(value):
+        return value
+    body = value[:-1]
+    return body + _checksum(0xCE, _crc32(body))
+
+
 class RowCodec:
     """Encodes and decodes the rows of one table version.
 
@@ -141,27 +159,29 @@ class RowCodec:
 
     def encode(self, row: Row) -> bytes:
         """The bytes of `row`, which has exactly one value for each slot."""
-        try:
-            body = _encode((*row, 0))[:-1]
-        except UnicodeEncodeError:
-            raise _lone_surrogate() from None
-        return body + _checksum(0xCE, _crc32(body))
+        return self.encode_values((*row, 0))
 
-    def encode_values(self, values: list[Value]) -> bytes:
-        """The same for a list of the slots' values and one more element, which must be 0: a little faster."""
+    def encode_values(self, values: Sequence[Value]) -> bytes:
+        """The same for the slots' values and one more element, which must be 0: a little faster."""
         try:
-            body = _encode(values)[:-1]
+            return _encode(values)
         except UnicodeEncodeError:
             raise _lone_surrogate() from None
-        return body + _checksum(0xCE, _crc32(body))
 
     def encode_many(self, rows: Iterable[Row]) -> list[bytes]:
         """The bytes of a batch of rows."""
+        return self._encode_all([(*row, 0) for row in rows])
+
+    def encode_columns(self, columns: Iterable[Iterable[Value]], count: int) -> list[bytes]:
+        """The same for `count` rows that come as columns, one for each slot."""
+        # Without a list in between, zip uses one tuple again and again.
+        return self._encode_all(zip(*columns, repeat(0, count), strict=True))
+
+    def _encode_all(self, rows: Iterable[Row]) -> list[bytes]:
         try:
-            bodies = [_encode((*row, 0))[:-1] for row in rows]
+            return list(map(_encode, rows))
         except UnicodeEncodeError:
             raise _lone_surrogate() from None
-        return [body + _checksum(0xCE, _crc32(body)) for body in bodies]
 
     def decode(self, data: bytes) -> Row:
         """The values by slot, and one more element."""

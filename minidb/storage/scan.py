@@ -131,10 +131,10 @@ class MemoryRun(Run):
         entries: list[Entry] = []
         for key in self.cut(bound, reverse):
             version = find(key)
-            while version is not None and version[0] > commit_id:
-                version = version[2]
+            while version is not None and version.commit_id > commit_id:
+                version = version.older
             if version is not None:
-                entries.append((key, version[1]))
+                entries.append((key, version.value))
         return entries
 
 

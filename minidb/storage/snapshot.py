@@ -111,9 +111,9 @@ class Snapshot:
         for versions in view.tables:
             version = versions.get(key)
             while version is not None:
-                if version[0] <= self.commit_id:
-                    return version[1]
-                version = version[2]
+                if version.commit_id <= self.commit_id:
+                    return version.value
+                version = version.older
         try:
             return view.root_get(key)
         except lmdb.Error as error:

@@ -35,7 +35,11 @@ class SortedKeys:
             yield from chunk
 
     def update(self, keys: list[bytes]) -> None:
-        """Add keys that are not there yet."""
+        """Add keys that are not there yet. Sorts the list that it is given."""
+        keys.sort()
+        if keys and self._maxima and keys[0] > self._maxima[-1]:
+            self._append(keys)
+            return
         if 4 * len(keys) < self._count:
             for key in keys:
                 self.add(key)
@@ -45,6 +49,19 @@ class SortedKeys:
         self._chunks = [merged[start : start + _CHUNK] for start in range(0, len(merged), _CHUNK)]
         self._maxima = [chunk[-1] for chunk in self._chunks]
         self._count = len(merged)
+
+    def _append(self, keys: list[bytes]) -> None:
+        """Add sorted keys that all come after the last."""
+        chunks, maxima = self._chunks, self._maxima
+        last = chunks[-1]
+        room = max(0, _CHUNK - len(last))
+        last += keys[:room]
+        maxima[-1] = last[-1]
+        for start in range(room, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            chunks.append(chunk)
+            maxima.append(chunk[-1])
+        self._count += len(keys)
 
     def add(self, key: bytes) -> None:
         """Add a key that is not there yet."""

@@ -30,7 +30,8 @@ from minidb.storage.group_commit import GroupCommit
 from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
-from minidb.storage.memtable import ENTRY_OVERHEAD, Generation
+from minidb.storage.log import Segment
+from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, Version
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.snapshot import Snapshot, View
@@ -92,11 +93,13 @@ class Store:
 
     # -- committing ------------------------------------------------------------------------------------------
 
-    def commit(self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = ()) -> int:
+    def commit(
+        self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = (), *, urgent: bool = False
+    ) -> int:
         """Append one commit and publish it as `latest`; None deletes a key. The caller holds commit_mutex.
 
         The whole key range of each storage id in `dropped` ends to exist. Durable only after `sync` of the id
-        returned. DiskFull leaves everything as it was.
+        returned; `urgent` tells that it will be called at once. DiskFull leaves everything as it was.
         """
         if self._refuse is not None:
             raise self._refuse()
@@ -121,10 +124,17 @@ class Store:
         ended = tuple(dropped)
         generation = self._active
         snapshot = Snapshot(commit_id, self._view)
+        ahead: Segment | None = None
+        if urgent and segment is not None and not (segment.pending or self._group.leader or self._relaxed):
+            ahead = segment  # with nobody to share the sync, the disk may begin while this goes on
         try:
+            if ahead is not None:
+                self._on_log(ahead, partial(ahead.write_ahead, record))
             generation.insert(commit_id, writes)
         except BaseException:
             generation.undo(commit_id, writes)
+            if ahead is not None:
+                self._on_log(ahead, ahead.withdraw)
             raise
         # No call from here to the end of publication: a keyboard interrupt comes only with a call or
         # a jump backwards, so it cannot leave a commit half made.
@@ -156,9 +166,9 @@ class Store:
         commit_id = huge_id = 0
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
-            version = generation.versions.get(key)
-            if version is not None and version[0] > since.commit_id:
-                commit_id = version[0]
+            found = generation.versions.get(key)
+            if found is not None and found.commit_id > since.commit_id:
+                commit_id = found.commit_id
             for id_, prefixes in generation.huge:
                 if id_ > since.commit_id and key[:4] in prefixes:
                     huge_id = id_
@@ -172,10 +182,10 @@ class Store:
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
             for key, newest in list(generation.versions.items()):
-                version = newest
-                while version is not None and version[0] > since.commit_id:
-                    yield key, version[0]
-                    version = version[2]  # type: ignore[assignment]
+                version: Version | None = newest
+                while version is not None and version.commit_id > since.commit_id:
+                    yield key, version.commit_id
+                    version = version.older
             generation = generation.newer
 
     def set_synchronous_commit(self, on: bool) -> None:
@@ -200,14 +210,17 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            try:
-                segment.flush()
-            except OSError as error:
-                raise self._fail(file_error("could not write log file", segment.path, error)) from None
+            self._on_log(segment, segment.flush)
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
         return target.commit_id
+
+    def _on_log(self, segment: Segment, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            raise self._fail(file_error("could not write log file", segment.path, error)) from None
 
     def _fail(self, error: DatabaseError) -> DatabaseError:
         """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""

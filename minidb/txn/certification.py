@@ -117,14 +117,16 @@ class Certification:
                 graph.prune(seen)
 
     def _footprint(self, transaction: TransactionState, as_of: int | None, reads: ReadSet) -> Footprint:
-        return Footprint(
-            transaction.id,
-            as_of,
-            reads,
-            transaction.writes,
-            transaction.coarse_writes(),
-            self.store.latest,
-        )
+        before = self.store.latest
+        writes = transaction.writes
+        if None in writes.values():
+            # What it inserted and deleted again was never there for others.
+            writes = {
+                key: value
+                for key, value in writes.items()
+                if value is not None or before.get(key) is not None
+            }
+        return Footprint(transaction.id, as_of, reads, writes, transaction.coarse_writes(), before)
 
     # -- DEFERRABLE -------------------------------------------------------------------------------------
 

@@ -37,8 +37,9 @@ class Committer:
         dropped: Sequence[int],
         prepare: Callable[[int], None] | None = None,
         revoke: Callable[[], None] | None = None,
+        urgent: bool = False,
     ) -> int:
-        """Make one transaction's writes the newest commit; its id. Not yet durable.
+        """Make one transaction's writes the newest commit; its id. Not yet durable; `urgent`: `sync` follows.
 
         `prepare` is told the coming commit's id before anybody can see the commit, and may refuse by raising;
         `revoke` takes back what it did if the commit then fails.
@@ -46,12 +47,12 @@ class Committer:
         store = self.store
         with store.commit_mutex:
             if prepare is None:
-                commit_id = store.commit(writes, dropped)
+                commit_id = store.commit(writes, dropped, urgent=urgent)
             else:
                 coming = store.latest.commit_id + 1
                 try:
                     prepare(coming)
-                    commit_id = store.commit(writes, dropped)
+                    commit_id = store.commit(writes, dropped, urgent=urgent)
                 except BaseException:
                     # A keyboard interrupt may come right after the commit was made.
                     if revoke is not None and store.latest.commit_id < coming:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from minidb.txn.implicit_locks import ImplicitLocks
 from minidb.txn.lock_modes import (
     RANGE_WRITE,
     ROW_CONFLICTS,
@@ -67,6 +68,7 @@ class LockQueues:
         self.observers: tuple[LockObserver, ...] = ()
         self.mutex = Lock()
         self.barred: dict[int, set[TransactionState]] = {}  # tables -> who locks them by name, readers too
+        self.implicit = ImplicitLocks(self.owners, self.queues, self.mutex, LockQueue)
         self.ranges = RangeLocks(active)
         self.announced = self.ranges.announced  # the writers' shortcut: empty where nobody locks ranges
         self.waits = 0
@@ -83,7 +85,8 @@ class LockQueues:
         if isinstance(target, bytes):
             owner = self.owners.get(target)
             if isinstance(owner, TransactionState):
-                holders.append((owner, owner.held.get(target, UPDATE)))
+                new = self.implicit.has(owner, target)
+                holders.append((owner, UPDATE if new else owner.held.get(target, UPDATE)))
         return holders
 
     def blockers(self, request: LockRequest) -> list[TransactionState]:

@@ -28,7 +28,6 @@ from __future__ import annotations
 from collections import Counter
 from queue import Empty
 from time import monotonic
-from typing import Final
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
 from minidb.txn.deadlock import deadlock_error, find_cycle
@@ -46,10 +45,8 @@ from minidb.txn.lock_modes import (
 from minidb.txn.lock_queue import LockObserver as LockObserver
 from minidb.txn.lock_queue import LockQueue, LockQueues
 from minidb.txn.range_locks import Lookup
-from minidb.txn.read_set import ReadRange
+from minidb.txn.read_set import PREFIX, ReadRange
 from minidb.txn.state import AdvisoryKey, LockRequest, QueueTarget, RangeWrite, TransactionState
-
-PREFIX: Final = 4  # bytes of a key that hold its storage id
 
 
 class LockTable(LockQueues):
@@ -94,6 +91,10 @@ class LockTable(LockQueues):
         prefix = key[:PREFIX]
         while True:
             with self.mutex:
+                self.implicit.make_explicit(prefix)
+                if self.implicit.has(owner, key):
+                    held[key] = UPDATE
+                    return True
                 if was:
                     held[key] = was
                 else:
@@ -125,6 +126,7 @@ class LockTable(LockQueues):
         no deadlocks: False if another transaction holds a row there; the caller tries again later.
         """
         with self.mutex:
+            owner.held.update(self.implicit.take(owner))
             if prefix in self.queues:
                 return False
             # Announced before the look at the holders, so that a newcomer sees it and steps back.
@@ -296,8 +298,13 @@ class LockTable(LockQueues):
         owner = request.owner
         try:
             with self.mutex:
+                # Parked before it looks at who is active: who ends without a lock leaves first, and then
+                # looks, without the mutex, whether anybody is parked.
+                request.latest = latest
+                self.ranges.parked.append(request)
                 request.blocked_by = self.ranges.blockers(request, latest)
                 if not request.blocked_by:
+                    self.ranges.parked.remove(request)
                     request.granted = True
                     return
                 cycle = find_cycle(request, self.blockers)
@@ -306,8 +313,6 @@ class LockTable(LockQueues):
                     self.ranges.withdraw(request)
                     self.deadlocks += 1
                     raise error
-                request.latest = latest
-                self.ranges.parked.append(request)
                 self._begin_wait(request)
             self._wait(request)
         except BaseException as error:
@@ -332,6 +337,9 @@ class LockTable(LockQueues):
         """The transaction ended: unlock what it held and hand over to who waits. May be called twice."""
         self.active.pop(owner.id, None)
         held = owner.held
+        if self.implicit.batches or self.implicit.explicit:
+            with self.mutex:
+                held.update(self.implicit.end(owner))
         if owner.interrupted:
             held.update([(key, UPDATE) for key, holder in list(self.owners.items()) if holder is owner])
         if held:

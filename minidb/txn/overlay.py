@@ -2,6 +2,7 @@
 
     writes   key -> new value, or None where deleted: what commit hands to the store
     undo     (key, what `writes` held before, or ABSENT), in order: a savepoint is a position in it
+             (b"", keys) for many new keys at once; (b"", None) marks a dropped range
 
 A statement must not see its own writes (an UPDATE that moves rows ahead in the index it scans would meet
 them again: the Halloween problem), and a half-read result must not change under its reader. So reads go
@@ -30,7 +31,7 @@ Absent = EllipsisType
 ABSENT: Final = ...
 
 Writes = dict[bytes, bytes | None]
-Undo = list[tuple[bytes, bytes | Absent | None]]
+Undo = list[tuple[bytes, bytes | Absent | list[bytes] | None]]
 
 _FEW: Final = 16  # keys that are cheaper to filter than to sort
 _FIRST_CHUNK: Final = 32
@@ -60,9 +61,14 @@ class Overlay:
             order = self.order = None
         for place in range(len(undo) - 1, position - 1, -1):
             key, previous = undo[place]
-            if not key:
+            if isinstance(previous, list):
+                for new in previous:
+                    writes.pop(new, None)
+                    if order is not None and place < indexed:
+                        order.discard(new)
+            elif not key:
                 continue  # the trace of a dropped range: see Transaction.drop_range
-            if previous is ABSENT:
+            elif previous is ABSENT:
                 # Neither need be there: a keyboard interrupt may have come between undo list and write.
                 writes.pop(key, None)
                 if order is not None and place < indexed:
@@ -80,7 +86,12 @@ class Overlay:
         if order is None:
             order = self.order = SortedList(self.writes)
         elif self.indexed != len(undo):
-            new = [key for key, previous in islice(undo, self.indexed, None) if previous is ABSENT]
+            new: list[bytes] = []
+            for key, previous in islice(undo, self.indexed, None):
+                if previous is ABSENT:
+                    new.append(key)
+                elif isinstance(previous, list):
+                    new += previous
             if new:
                 self.order = None  # should we be interrupted
                 order.update(new)
@@ -134,7 +145,11 @@ class OverlayView(WriteView):
             self.seen = self.position
         note = self.before.setdefault
         for key, previous in islice(undo, self.seen, None):
-            note(key, previous)
+            if isinstance(previous, list):
+                for new in previous:
+                    note(new, ABSENT)
+            else:
+                note(key, previous)
         self.seen = len(undo)
 
     def get(self, key: bytes) -> bytes | Absent | None:

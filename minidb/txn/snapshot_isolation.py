@@ -9,8 +9,9 @@ Invariant: of two transactions that overlap in time and write the same key, at m
 update is lost. (Write skew, where each writes what the other only read, is possible.)
 
 Paper: Berenson et al., A Critique of ANSI SQL Isolation Levels, SIGMOD 1995. We differ from its "first
-committer wins": a conflict is found at the write, under the lock, not at commit. An insert of a key is
-no such conflict: it fails as a duplicate (23505) if the key exists now, whatever the snapshot shows.
+committer wins": a conflict is found at the write, under the lock, not at commit. An insert of a key that
+exists now is no such conflict but a duplicate (23505), whatever the snapshot shows; one of a key that exists
+only in the snapshot writes over a row that has changed, and fails like an update.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ there as they do in memory.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from minidb.txn.overlay import ABSENT, Undo, Writes
 
 Version = tuple[bytes, int, bytes | None]  # key, position, value; None: deleted
@@ -14,13 +16,16 @@ Version = tuple[bytes, int, bytes | None]  # key, position, value; None: deleted
 
 def written_versions(undo: Undo, writes: Writes, base: int) -> list[Version]:
     """Every write of an overlay whose undo list begins at position `base`, in order."""
-    if len(undo) == len(writes):
+    if len(undo) == len(writes) and all(map(itemgetter(0), undo)):
         # Each key was written once, so both are in the order of the writes.
         return list(zip(writes, range(base, base + len(undo)), writes.values(), strict=True))
     then: Writes = dict(writes)
     versions: list[Version] = []
     for place in range(len(undo) - 1, -1, -1):
         key, previous = undo[place]
+        if isinstance(previous, list):
+            versions.extend([(new, base + place, then.pop(new)) for new in reversed(previous)])
+            continue
         if not key:
             continue  # the trace of a dropped range
         versions.append((key, base + place, then[key]))

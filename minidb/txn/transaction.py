@@ -8,13 +8,15 @@ write must wait for, and when it must fail, is decided by the lock table and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice, repeat
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from minidb.errors import InternalError
+from minidb.storage.key_codec import prefix_successor
 from minidb.txn.control import ConcurrencyControl, StatementRestart
 from minidb.txn.environment import Environment
+from minidb.txn.implicit_locks import FEWEST
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_SHARE, NO_KEY_UPDATE, ROW_SHARE, UPDATE, WEAK_TABLE_MODES
@@ -195,7 +197,8 @@ class Transaction(TransactionReads):
                 self._saw_latest = True
                 self.saw_existence(key)
                 return False
-            if self._watches_writes:
+            changed = self.store.latest is not self.snapshot
+            if self._watches_writes or (changed and self._sees_what_is_gone(key)):
                 self.control.before_write(self, key)
             if key < _CATALOG_END and self._catalog_from < 0:
                 self._catalog_from = self.base_position + len(self.undo)
@@ -209,6 +212,11 @@ class Transaction(TransactionReads):
         if len(undo) >= self._account_at:
             self._account()
         return True
+
+    def _sees_what_is_gone(self, key: bytes) -> bool:
+        """Whether the snapshot shows a key that was deleted since. To insert it again is to write over that:
+        index entries of the old row, still seen, would lead to the new one."""
+        return not self._per_statement and self.snapshot.get(key) is not None
 
     def put_entry(self, key: bytes, value: bytes) -> None:
         """Write a key that nobody else can want: an index entry under its row's lock, a row with a new id."""
@@ -232,54 +240,87 @@ class Transaction(TransactionReads):
         if len(undo) >= self._account_at:
             self._account()
 
-    def insert_many(self, pairs: Sequence[tuple[bytes, bytes]]) -> int | None:
+    def insert_many(self, keys: list[bytes], values: list[bytes]) -> int | None:
         """Write keys of one storage id that must be new: all, or if one exists, none. The index of the first
         that does, or None. At C speed where the keys are new to this transaction and end a table."""
-        fresh = dict(pairs)
-        if not fresh:
+        if not keys:
             return None
         if self.read_only:
             raise self._cannot_write()
-        writes, held = self.writes, self.held
-        if (
-            len(fresh) != len(pairs)
-            or self._watches_writes
-            or not fresh.keys().isdisjoint(writes)
-            or not fresh.keys().isdisjoint(held)
-        ):
-            return self._insert_each(pairs)
-        if self.escalated is None or pairs[0][0][:4] not in self.escalated:
-            self._lock_many(fresh)
-        latest = self.store.latest
-        low, high = min(fresh), max(fresh) + b"\x00"
-        huge = self.huge
-        if latest.first(low, high) is not None or (
-            huge is not None and next(huge.batches(low, high), None) is not None
-        ):
-            get = latest.get if huge is None else self.get_latest
-            for place, key in enumerate(fresh):
-                if get(key) is not None:
-                    self._saw_latest = True
-                    self.saw_existence(key)
-                    return place
-        self.put_entries(fresh)
+        if self._watches_writes or not self._lock_many(keys):
+            return self._insert_each(keys, values)
+        taken = self._first_taken(keys)
+        if taken is None and self.store.latest is not self.snapshot:
+            self._refuse_what_is_gone(keys)
+        if taken is not None or self._put_new(keys, values):
+            return taken
+        return self._insert_each(keys, values)
+
+    def _first_taken(self, keys: list[bytes]) -> int | None:
+        """The index of the first key that exists, but for own writes in memory."""
+        latest, huge = self.store.latest, self.huge
+        low = min(keys)
+        found = latest.first(low, prefix_successor(low[:PREFIX]))
+        if found is None or found[0] > max(keys):
+            if huge is None or next(huge.batches(low, max(keys) + b"\x00"), None) is None:
+                return None
+        get = latest.get if huge is None else self.get_latest
+        for place, key in enumerate(keys):
+            if get(key) is not None:
+                self._saw_latest = True
+                self.saw_existence(key)
+                return place
         return None
 
-    def put_entries(self, entries: dict[bytes, bytes]) -> None:
-        """`put_entry` for many keys that this transaction has not written before."""
-        if self._catalog_from < 0 and min(entries, default=_CATALOG_END) < _CATALOG_END:
-            self._catalog_from = self.base_position + len(self.undo)
-        self.undo.extend(zip(entries, repeat(ABSENT)))
-        self.writes.update(entries)
-        if self.announced:
-            self._await_ranges(list(entries))
-        if len(self.undo) >= self._account_at:
-            self._account()
+    def _refuse_what_is_gone(self, keys: list[bytes]) -> None:
+        if self.snapshot.first(min(keys), max(keys) + b"\x00") is not None:
+            for key in keys:
+                if self._sees_what_is_gone(key):
+                    self.control.before_write(self, key)
 
-    def _lock_many(self, keys: dict[bytes, bytes]) -> None:
-        """Lock keys of which none is held yet."""
+    def put_entries(self, entries: dict[bytes, bytes]) -> None:
+        """`put_entry` for many keys."""
+        if not self._put_new(list(entries), list(entries.values())):
+            for key, value in entries.items():
+                self.put_entry(key, value)
+
+    def _put_new(self, keys: list[bytes], values: list[bytes]) -> bool:
+        """Write many keys, one entry of the undo list for all; nothing, and False, if own writes have one."""
+        if not keys:
+            return True
+        if self._catalog_from < 0 and min(keys) < _CATALOG_END:
+            self._catalog_from = self.base_position + len(self.undo)
+        writes = self.writes
+        before = len(writes)
+        done = False
+        try:
+            list(map(writes.setdefault, keys, values))
+            if len(writes) == before + len(keys):
+                self.undo.append((b"", keys))
+                done = True
+        finally:
+            if not done:  # an interrupt, or a key that was there; a dictionary's newest entries are its last
+                while len(writes) > before:
+                    writes.popitem()
+        if not done:
+            return False
+        if self.announced:
+            self._await_ranges(keys)
+        self.bytes += len(b"".join(keys)) + len(b"".join(values)) + _ENTRY_OVERHEAD * len(keys)
+        self._account()
+        return True
+
+    def _lock_many(self, keys: list[bytes]) -> bool:
+        """Lock many keys that are new. False, with none locked, where they have to be inserted one by one."""
+        if self.escalated is not None and keys[0][:4] in self.escalated:
+            return self.writes.keys().isdisjoint(keys)
+        if len(keys) >= FEWEST and self.locks.implicit.lock_new(self, keys, self.environment.row_lock_limit):
+            return True
         held = self.held
-        held.update(zip(keys, repeat(UPDATE)))
+        new = dict.fromkeys(keys, UPDATE)
+        if len(new) != len(keys) or not new.keys().isdisjoint(held.keys()):
+            return False
+        held.update(new)
         setdefault = self.owners.setdefault
         refused = [key for key in keys if setdefault(key, self) is not self]
         if refused or self.queues:
@@ -290,6 +331,7 @@ class Transaction(TransactionReads):
                 self.locks.lock_row_slowly(self, key, UPDATE, 0, True)
             for key in refused:
                 self.locks.lock_row(self, key, UPDATE, True)
+        return True
 
     def _await_ranges(self, keys: list[bytes]) -> None:
         """Somebody holds ranges, or asks for one: wait for those that the writes just made meet."""
@@ -302,9 +344,9 @@ class Transaction(TransactionReads):
         """What the newest commit holds."""
         return self.store.latest.get(key)
 
-    def _insert_each(self, pairs: Sequence[tuple[bytes, bytes]]) -> int | None:
+    def _insert_each(self, keys: list[bytes], values: list[bytes]) -> int | None:
         position = self.savepoint()
-        for place, (key, value) in enumerate(pairs):
+        for place, (key, value) in enumerate(zip(keys, values, strict=True)):
             if not self.insert(key, value):
                 self.rollback_to(position)
                 return place
@@ -331,7 +373,7 @@ class Transaction(TransactionReads):
     def _account(self) -> None:
         """Every few thousand writes: keep locks and overlay within their limits."""
         undo = self.undo
-        keys = [key for key, _ in islice(undo, self._accounted, None)]
+        keys = [key for key, _ in islice(undo, self._accounted, None) if key]
         values = [value for value in map(self.writes.get, keys) if value]
         self.bytes += sum(map(len, keys)) + sum(map(len, values)) + _ENTRY_OVERHEAD * len(keys)
         self._accounted = len(undo)
@@ -411,6 +453,7 @@ class Transaction(TransactionReads):
             [storage_id for _, storage_id in self.dropped],
             self._prepare_commit if watched else None,
             self._revoke_commit if watched else None,
+            self.synchronous_commit,
         )
 
     def _publish_huge(self) -> int:
@@ -487,7 +530,7 @@ class Transaction(TransactionReads):
             self.locks.release_all(self)
         else:
             self.environment.active.pop(self.id, None)
-            if self.queues:
+            if self.queues or self.locks.ranges.parked:
                 self.locks.release_all(self)
         self.state = state
         # Open results may still read the overlay; whoever writes now is told that the transaction ended.

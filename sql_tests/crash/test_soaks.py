@@ -17,7 +17,9 @@ import pytest
         ["interrupt_soak", "--seconds", "1.5", "--autocommit"],
         ["thread_soak", "--seconds", "1.5"],
         ["history_soak", "--transactions", "200", "--seeds", "2", "--level", "repeatable read"],
-        ["history_soak", "--transactions", "200", "--seeds", "1", "--level", "read committed", "--threads"],
+        ["history_soak", "--transactions", "200", "--seeds", "2"],
+        ["history_soak", "--transactions", "200", "--seeds", "2", "--exact", "--level", "serializable ssi"],
+        ["history_soak", "--transactions", "200", "--seeds", "1", "--threads"],
     ],
     ids=" ".join,
 )

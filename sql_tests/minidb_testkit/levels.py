@@ -21,4 +21,11 @@ class Level:
 LEVELS = {
     "read committed": Level("read committed"),
     "repeatable read": Level("repeatable read"),
+    "serializable ssi": Level("serializable", (("serializable_strategy", "ssi"),)),
+    "serializable 2pl predicate": Level(
+        "serializable", (("serializable_strategy", "2pl"), ("range_locking", "predicate"))
+    ),
+    "serializable 2pl next-key": Level(
+        "serializable", (("serializable_strategy", "2pl"), ("range_locking", "next-key"))
+    ),
 }

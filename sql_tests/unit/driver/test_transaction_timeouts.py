@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event, Thread
 from time import monotonic
 
 import pytest
@@ -162,3 +163,31 @@ def test_the_watcher_wakes_up_by_itself(pair: tuple[minidb.Connection, minidb.Co
     theirs.execute("SET lock_timeout = '60s'")
     theirs.execute("UPDATE t SET n = 7 WHERE id = 1")  # waits for the watcher
     ours.execute("ROLLBACK")
+
+
+def test_the_watcher_against_the_session(pair: tuple[minidb.Connection, minidb.Connection]) -> None:
+    """However they meet: a transaction is committed as a whole and known to be, or not at all."""
+    ours, _ = pair
+    ours.execute("SET idle_in_transaction_session_timeout = '1h'")
+    stop = Event()
+
+    def tick() -> None:
+        while not stop.is_set():
+            watcher.tick(monotonic() + HOUR + 60)
+
+    thread = Thread(target=tick)
+    thread.start()
+    committed = terminated = 0
+    while committed < 5 or terminated < 5:
+        try:
+            ours.execute("BEGIN")
+            ours.execute("UPDATE t SET n = n + 1 WHERE id = 1")
+            ours.execute("COMMIT")
+            committed += 1
+        except minidb.InternalError as error:
+            assert error.sqlstate == "25P03"
+            terminated += 1
+            ours.execute("ROLLBACK")
+    stop.set()
+    thread.join(60)
+    assert ours.execute("SELECT n FROM t").fetchall() == [(committed,)]

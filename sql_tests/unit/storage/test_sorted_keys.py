@@ -33,6 +33,19 @@ def test_like_a_sorted_list(
     check(keys, model, low, high, count)
 
 
+def test_keys_after_the_last() -> None:
+    keys = SortedKeys()
+    model: set[int] = set()
+    start = 0
+    for size in (5, 1, 600, 1, 511, 3000, 1, 2):
+        group = set(range(start, start + size))
+        start += size
+        keys.update(keys_of(group)[::-1])
+        model |= group
+        check(keys, model, start - size, None, 1000)
+    check(keys, model, 0, None, 10_000)
+
+
 def test_many_chunks() -> None:
     keys = SortedKeys()
     model: set[int] = set()

@@ -241,6 +241,19 @@ def test_views_are_shared_and_dropped(store: Store) -> None:
     assert len(store._tree.environment.readers().splitlines()) <= 3
 
 
+def test_many_writes_at_once(either: Store) -> None:
+    put(either, **{f"k{number:03}": "old" for number in range(0, 100, 10)})
+    before = either.latest
+    put(either, **{f"n{number:03}": "new" for number in range(100)})  # all new
+    put(either, **{f"k{number:03}": "new" for number in range(100)})  # some are there already
+    assert contents(before) == {f"k{number:03}": "old" for number in range(0, 100, 10)}
+    expected = {f"{letter}{number:03}": "new" for letter in "kn" for number in range(100)}
+    assert contents(either.latest) == expected
+    assert [either.newest_change(key(name), before) for name in ("n005", "k000", "k001")] == [2, 3, 3]
+    either.checkpoint()
+    assert contents(either.latest) == expected
+
+
 def test_large_values_and_long_ranges(either: Store) -> None:
     large = {f"k{number:05d}": "v" * (number % 3000) for number in range(5000)}
     put(either, **large)

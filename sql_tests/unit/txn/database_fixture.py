@@ -34,6 +34,11 @@ def begin(database: TransactionalStore, level: IsolationLevel = READ_COMMITTED) 
     return transaction
 
 
+def insert_pairs(transaction: Transaction, pairs: list[tuple[bytes, bytes]]) -> int | None:
+    """`insert_many` of keys with their values."""
+    return transaction.insert_many([key for key, _ in pairs], [value for _, value in pairs])
+
+
 def rows_of(transaction: Transaction, storage_id: int = TABLE) -> list[tuple[int, bytes]]:
     """What the running statement sees of a table."""
     found = transaction.batches(key(0, storage_id), key(0, storage_id + 1))

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from unit.txn.database_fixture import REPEATABLE_READ, TABLE, begin, key, rows_of
+from unit.txn.database_fixture import REPEATABLE_READ, TABLE, begin, insert_pairs, key, rows_of
 
 from minidb.errors import SerializationFailure
 from minidb.storage.options import StoreOptions
@@ -32,7 +32,7 @@ def grow(transaction: Transaction, storage_id: int = 99) -> None:
     """Write elsewhere until the transaction has moved to disk."""
     pairs = [(key(number, storage_id), b"filler") for number in range(5000)]
     before = transaction.base_position
-    assert transaction.insert_many(pairs) is None
+    assert insert_pairs(transaction, pairs) is None
     assert transaction.base_position > before
 
 
@@ -184,7 +184,7 @@ def test_locks_of_a_huge_transaction_are_few(tmp_path: Path) -> None:
     for start in range(0, 20_000, 1000):
         transaction.new_statement()
         assert (
-            transaction.insert_many([(key(number), b"v" * 100) for number in range(start, start + 1000)])
+            insert_pairs(transaction, [(key(number), b"v" * 100) for number in range(start, start + 1000)])
             is None
         )
     assert len(transaction.held) <= 2000

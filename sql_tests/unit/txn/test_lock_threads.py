@@ -57,6 +57,7 @@ class Arena:
         self.failures: list[BaseException] = []
         self.deadlocks = 0
         self.granted = 0
+        self.implicit = 0
 
     def begin(self) -> TransactionState:
         snapshot = Snapshot(0, View(None, ()))
@@ -94,7 +95,9 @@ class Arena:
         assert not self.active
 
 
-def contend(arena: Arena, seed: int, modes: list[int], tables: bool, escalate: bool) -> None:
+def contend(
+    arena: Arena, seed: int, modes: list[int], tables: bool, escalate: bool, implicit: bool = False
+) -> None:
     chance = random.Random(seed)
     try:
         for _ in range(ROUNDS):
@@ -112,6 +115,12 @@ def contend(arena: Arena, seed: int, modes: list[int], tables: bool, escalate: b
                         mode = chance.choice(modes)
                         if arena.locks.lock_row(transaction, key, mode, wait=chance.random() < 0.8):
                             arena.enter(transaction, key, mode)
+                if implicit and chance.random() < 0.5:
+                    new = chance.sample(KEYS, 2)
+                    if arena.locks.implicit.lock_new(transaction, new, limit=4):
+                        arena.implicit += 1
+                        for key in new:
+                            arena.enter(transaction, key, UPDATE)
                 if escalate and chance.random() < 0.3 and arena.locks.escalate(transaction, PREFIX):
                     for key in KEYS:
                         arena.locks.lock_row(transaction, key, UPDATE)
@@ -127,25 +136,28 @@ def contend(arena: Arena, seed: int, modes: list[int], tables: bool, escalate: b
 
 
 @pytest.mark.parametrize(
-    ("modes", "tables", "escalate"),
+    ("modes", "tables", "escalate", "implicit"),
     [
-        ([UPDATE], False, False),
-        ([KEY_SHARE, SHARE_ROW, NO_KEY_UPDATE, UPDATE], False, False),
-        ([KEY_SHARE, NO_KEY_UPDATE, UPDATE], True, False),
-        ([KEY_SHARE, UPDATE], False, True),
-        ([KEY_SHARE, SHARE_ROW, NO_KEY_UPDATE, UPDATE], True, True),
+        ([UPDATE], False, False, False),
+        ([KEY_SHARE, SHARE_ROW, NO_KEY_UPDATE, UPDATE], False, False, False),
+        ([KEY_SHARE, NO_KEY_UPDATE, UPDATE], True, False, False),
+        ([KEY_SHARE, UPDATE], False, True, False),
+        ([KEY_SHARE, UPDATE], False, False, True),
+        ([KEY_SHARE, SHARE_ROW, NO_KEY_UPDATE, UPDATE], True, True, True),
     ],
-    ids=["exclusive", "row modes", "tables", "escalation", "all"],
+    ids=["exclusive", "row modes", "tables", "escalation", "implicit", "all"],
 )
-def test_exclusion_and_progress(modes: list[int], tables: bool, escalate: bool) -> None:
+def test_exclusion_and_progress(modes: list[int], tables: bool, escalate: bool, implicit: bool) -> None:
     arena = Arena()
     arena.run(
         [
-            Thread(target=contend, args=(arena, seed, modes, tables, escalate), daemon=True)
+            Thread(target=contend, args=(arena, seed, modes, tables, escalate, implicit), daemon=True)
             for seed in range(THREADS)
         ]
     )
     assert arena.granted > ROUNDS
+    assert (arena.implicit > 0) == implicit
+    assert not arena.locks.implicit.batches
 
 
 def test_one_hot_row_is_a_counter() -> None:

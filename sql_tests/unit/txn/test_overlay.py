@@ -18,6 +18,12 @@ def write(overlay: Overlay, key: bytes, value: bytes | None) -> None:
     overlay.writes[key] = value
 
 
+def write_new(overlay: Overlay, keys: list[bytes], value: bytes) -> None:
+    new = [key for key in keys if key not in overlay.writes]
+    overlay.undo.append((b"", new))
+    overlay.writes.update(dict.fromkeys(new, value))
+
+
 def in_batches(
     rows: dict[bytes, bytes], start: bytes, stop: bytes | None, reverse: bool, size: int
 ) -> Iterator[Batch]:
@@ -40,6 +46,7 @@ values = st.one_of(st.none(), st.binary(min_size=1, max_size=2))
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("write"), keys, values),
+        st.tuples(st.just("many"), st.lists(keys, unique=True, max_size=9), st.just(b"new")),
         st.tuples(st.just("savepoint"), st.none(), st.none()),
         st.tuples(st.just("rollback"), st.integers(0, 5), st.none()),
         st.tuples(st.just("order"), st.none(), st.none()),
@@ -70,6 +77,8 @@ def test_views_hold_still(
         if kind == "write":
             assert isinstance(first, bytes)
             write(overlay, first, second)  # type: ignore[arg-type]
+        elif kind == "many":
+            write_new(overlay, first, b"new")  # type: ignore[arg-type]
         elif kind == "savepoint":
             savepoints.append((len(overlay.undo), dict(overlay.writes)))
             views.append((OverlayView(overlay, len(overlay.undo)), dict(overlay.writes)))

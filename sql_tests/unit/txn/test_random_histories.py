@@ -7,7 +7,7 @@ import pytest
 from minidb_testkit.history import DependencyGraph, serial_order
 from minidb_testkit.history_soak import judge
 from minidb_testkit.levels import LEVELS
-from minidb_testkit.random_history import Shape, record_stepped, record_threads
+from minidb_testkit.random_history import COMMITTED, Shape, record_stepped, record_threads
 
 SERIALIZABLE = [name for name, level in LEVELS.items() if level.serializable]
 WEAKER = [name for name, level in LEVELS.items() if not level.serializable]
@@ -26,6 +26,24 @@ def test_the_checker_finds_cycles_among_threads() -> None:
     assert verdict.cycle
 
 
+@pytest.mark.parametrize("levels", [*[[name] for name in SERIALIZABLE], SERIALIZABLE], ids=" and ".join)
+@pytest.mark.parametrize("exact", [True, False])
+def test_serializable_histories_have_no_cycle(levels: list[str], exact: bool) -> None:
+    recording = record_stepped(2, 400, levels, Shape(exact=exact))
+    verdict = judge(recording)
+    assert verdict.problems == []
+    assert verdict.cycle is None
+    assert recording.outcomes[COMMITTED] > 200
+    if exact:
+        assert [(each.name, each.failure) for each in verdict.false_aborts] == []
+
+
+def test_serializable_threads_have_no_cycle() -> None:
+    verdict = judge(record_threads(3, 400, SERIALIZABLE))
+    assert verdict.problems == []
+    assert verdict.cycle is None
+
+
 def test_a_seed_is_a_history() -> None:
     first, second = [record_stepped(7, 150, WEAKER) for _ in range(2)]
     assert first.history == second.history
@@ -35,6 +53,9 @@ def test_a_seed_is_a_history() -> None:
 def test_small_histories_the_other_way() -> None:
     """The graph has no cycle where some serial order gives the same results: interpreting is a witness."""
     shape = Shape(ids=4, values=3, sessions=3, longest=3)
+    for seed in range(40):
+        recording = record_stepped(seed, 6, SERIALIZABLE, shape)
+        assert serial_order(recording.history, recording.end) is not None, seed
     cycles = 0
     for seed in range(60):
         recording = record_stepped(seed, 6, ["repeatable read"], shape)

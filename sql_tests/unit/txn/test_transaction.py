@@ -10,6 +10,7 @@ from unit.txn.database_fixture import (
     REPEATABLE_READ,
     TABLE,
     begin,
+    insert_pairs,
     key,
     new_database,
     rows_of,
@@ -155,27 +156,42 @@ def test_insert_looks_at_the_newest_state_whatever_the_snapshot_shows() -> None:
     database = new_database(a=b"1")
     repeatable = begin(database, REPEATABLE_READ)
     writer = begin(database)
-    writer.delete(key(1))
     writer.put(key(2), b"2")
     writer.commit()
     assert repeatable.insert(key(2), b"again") is False
-    assert repeatable.insert(key(1), b"again") is True
-    assert repeatable.insert(key(1), b"again") is False
-    repeatable.delete(key(1))
-    assert repeatable.insert(key(1), b"once more") is True
+    assert repeatable.insert(key(3), b"new") is True
+    assert repeatable.insert(key(3), b"again") is False
+    repeatable.delete(key(3))
+    assert repeatable.insert(key(3), b"once more") is True
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_insert_of_a_key_that_only_the_snapshot_shows_writes_over_it(many: bool) -> None:
+    database = new_database(a=b"1")
+    repeatable, committed = begin(database, REPEATABLE_READ), begin(database)
+    writer = begin(database)
+    writer.delete(key(1))
+    writer.commit()
+    with pytest.raises(SerializationFailure, match="concurrent delete"):
+        if many:
+            repeatable.insert_many([(key(1), b"again")])
+        else:
+            repeatable.insert(key(1), b"again")
+    repeatable.rollback()
+    assert committed.insert(key(1), b"again") is True
 
 
 def test_insert_many_is_all_or_nothing() -> None:
     database = new_database(a=b"1", b=b"2")
     transaction = begin(database)
     pairs = [(key(number), b"new") for number in range(10, 20)]
-    assert transaction.insert_many(pairs) is None
-    assert transaction.insert_many([]) is None
-    assert transaction.insert_many([(key(30), b"x"), (key(12), b"twice")]) == 1
-    assert transaction.insert_many([(key(31), b"x"), (key(2), b"twice")]) == 1
-    assert transaction.insert_many([(key(32), b"x"), (key(33), b"x"), (key(32), b"twice")]) == 2
-    assert transaction.insert_many([(key(34), b"between"), (key(0), b"others")]) is None
-    assert transaction.insert_many([(key(30), b"x")]) is None
+    assert insert_pairs(transaction, pairs) is None
+    assert insert_pairs(transaction, []) is None
+    assert insert_pairs(transaction, [(key(30), b"x"), (key(12), b"twice")]) == 1
+    assert insert_pairs(transaction, [(key(31), b"x"), (key(2), b"twice")]) == 1
+    assert insert_pairs(transaction, [(key(32), b"x"), (key(33), b"x"), (key(32), b"twice")]) == 2
+    assert insert_pairs(transaction, [(key(34), b"between"), (key(0), b"others")]) is None
+    assert insert_pairs(transaction, [(key(30), b"x")]) is None
     transaction.new_statement()
     numbers = [number for number, _ in rows_of(transaction)]
     assert numbers == [0, 1, 2, *range(10, 20), 30, 34]
@@ -216,7 +232,7 @@ def test_read_only_transactions_write_nothing() -> None:
         lambda: transaction.put(key(1), b""),
         lambda: transaction.delete(key(1)),
         lambda: transaction.insert(key(9), b""),
-        lambda: transaction.insert_many([(key(9), b"")]),
+        lambda: insert_pairs(transaction, [(key(9), b"")]),
         lambda: transaction.lock(key(1)),
         lambda: transaction.lock_table(TABLE, ROW_EXCLUSIVE),
         lambda: transaction.drop_range(TABLE),
@@ -340,11 +356,11 @@ def test_many_row_locks_become_one() -> None:
     transaction, other = begin(database), begin(database)
     other.lock(key(1, 99))
     pairs = [(key(number), b"v") for number in range(100, 9000)]
-    assert transaction.insert_many(pairs) is None
+    assert insert_pairs(transaction, pairs) is None
     assert len(transaction.held) < 10
     assert len(database.locks.owners) < 10
     assert not other.lock(key(1), wait=False)
-    assert transaction.insert_many([(key(number), b"v") for number in range(9000, 9100)]) is None
+    assert insert_pairs(transaction, [(key(number), b"v") for number in range(9000, 9100)]) is None
     transaction.put(key(1), b"2")
     transaction.delete(key(100))
     assert len(database.locks.owners) < 10
