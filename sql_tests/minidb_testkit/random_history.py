@@ -39,6 +39,7 @@ from minidb_testkit.interleaving import Action, Stepper
 from minidb_testkit.levels import LEVELS, Level
 
 COMMITTED = "committed"
+LOCKS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Shape:
     longest: int = 5  # statements of a transaction
     read_only_share: float = 0.15
     read_share: float = 0.55  # of the statements of the others
+    memory: int = 0  # keys that a read set, and the conflict graph, may hold; 0: the engine's own limits
     exact: bool = False  # only statements whose reads the engine records exactly, see history_soak.py
 
 
@@ -109,7 +111,7 @@ class _Programs:
             if dice < 0.2:
                 return Follow(rng.randrange(self.shape.ids))
             if not read_only and dice < 0.3:
-                return Select(self._search(), lock="FOR UPDATE")
+                return Select(self._search(), lock=rng.choice(LOCKS))
             return Select(self._search(), rng.random() < 0.2)
         dice = rng.random()
         if dice < 0.55:
@@ -226,7 +228,11 @@ def _start(path: str, programs: _Programs) -> tuple[minidb.Connection, Recording
     for insert in programs.initial_rows():
         keeper.execute(*insert.statement())
         insert.apply(state)
-    start = keeper._session.database.store.latest.commit_id
+    database = keeper._session.database
+    if programs.shape.memory:
+        certification = database.transactions.certification
+        certification.read_set_limit = certification.graph.limit = programs.shape.memory
+    start = database.store.latest.commit_id
     return keeper, Recording(History(state, start, []), {})
 
 

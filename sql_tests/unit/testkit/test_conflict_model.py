@@ -1,17 +1,20 @@
-"""The naive model of exact SSI refuses what the design's executable model refuses, on the same seeds."""
+"""The naive model of exact SSI and the engine's graph refuse what the design's model does, seed by seed."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from minidb_testkit.conflict_model import COMMIT, REFUSED, ConflictModel, ModelTransaction, schedule
+from minidb.txn.conflict_graph import ConflictGraph, Footprint
+from minidb.txn.read_set import ReadSet
+from minidb_testkit.conflict_model import COMMIT, REFUSED, SSI, ConflictModel, ModelTransaction, schedule
 
 DESIGN_MODEL = Path(__file__).parents[4] / "shared" / "model" / "exact_ssi.py"
 
@@ -28,21 +31,69 @@ def design_model() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_same_refusals(design_model: ModuleType, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[ModelTransaction, bool]] = []
+@dataclass(frozen=True)
+class Attempt:
+    """One transaction at its COMMIT in the design's model, and how far the graph was pruned after it."""
+
+    transaction: ModelTransaction
+    refused: bool
+    commit: int  # its number, unless refused
+    oldest_snapshot: int
+
+
+def attempts(design_model: ModuleType, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[Attempt]:
+    """All commits of one run of the design's model, in their order."""
+    found: list[Attempt] = []
+    asked: list[tuple[Any, bool]] = []
 
     class Recording(design_model.ConflictGraph):  # type: ignore[name-defined,misc]
         def closes_cycle(self, t: Any, edges: Any) -> bool:
             refused = bool(super().closes_cycle(t, edges))
-            asked.append((ModelTransaction(t.number, t.strategy, t.snapshot, t.reads, t.writes), refused))
+            asked.append((t, refused))
             return refused
+
+        def prune(self, oldest_snapshot: int) -> None:
+            super().prune(oldest_snapshot)
+            t, refused = asked[-1]
+            transaction = ModelTransaction(t.number, t.strategy, t.snapshot, t.reads, t.writes)
+            found.append(Attempt(transaction, refused, t.commit, oldest_snapshot))
 
     monkeypatch.setattr(design_model, "ConflictGraph", Recording)
     serializable, counts = design_model.run(seed, "nothing")
-    assert serializable and counts["refused"] > 0
+    assert serializable and counts["refused"] > 0 and len(found) == counts["committed"] + counts["refused"]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_same_refusals(design_model: ModuleType, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ConflictModel()
-    assert [not model.commit(transaction) for transaction, _ in asked] == [refused for _, refused in asked]
+    for attempt in attempts(design_model, seed, monkeypatch):
+        assert model.commit(attempt.transaction) != attempt.refused
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_engine_refuses_the_same(
+    design_model: ModuleType, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's graph alone, without the database around it."""
+    graph = ConflictGraph()
+    for attempt in attempts(design_model, seed, monkeypatch):
+        transaction = attempt.transaction
+        reads = ReadSet(1000)
+        reads.add_keys([_key(key) for key in transaction.reads])
+        writes: dict[bytes, bytes | None] = {_key(key): b"" for key in transaction.writes}
+        as_of = transaction.snapshot if transaction.strategy == SSI else None
+        node = Footprint(transaction.number, as_of, reads, writes, (), None)
+        found = graph.dependencies(node)
+        assert (graph.cycle(found) is not None) == attempt.refused
+        if not attempt.refused:
+            graph.add(node, attempt.commit, found)
+        graph.prune([attempt.oldest_snapshot])
+        assert len(graph.nodes) < 40
+
+
+def _key(number: int) -> bytes:
+    return b"item" + bytes([number])
 
 
 def test_schedules_refuse_some_and_commit_some() -> None:

@@ -38,6 +38,14 @@ def test_serializable_histories_have_no_cycle(levels: list[str], exact: bool) ->
         assert [(each.name, each.failure) for each in verdict.false_aborts] == []
 
 
+@pytest.mark.parametrize("memory", [1, 10, 60])
+def test_correctness_does_not_depend_on_memory(memory: int) -> None:
+    """Read sets and the conflict graph become coarser: that may refuse more, and lets nothing pass."""
+    verdict = judge(record_stepped(5, 400, SERIALIZABLE, Shape(memory=memory)))
+    assert verdict.problems == []
+    assert verdict.cycle is None
+
+
 def test_serializable_threads_have_no_cycle() -> None:
     verdict = judge(record_threads(3, 400, SERIALIZABLE))
     assert verdict.problems == []
@@ -45,7 +53,7 @@ def test_serializable_threads_have_no_cycle() -> None:
 
 
 def test_a_seed_is_a_history() -> None:
-    first, second = [record_stepped(7, 150, WEAKER) for _ in range(2)]
+    first, second = [record_stepped(7, 150, list(LEVELS)) for _ in range(2)]
     assert first.history == second.history
     assert first.outcomes == second.outcomes
 

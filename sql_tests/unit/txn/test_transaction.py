@@ -174,7 +174,7 @@ def test_insert_of_a_key_that_only_the_snapshot_shows_writes_over_it(many: bool)
     writer.commit()
     with pytest.raises(SerializationFailure, match="concurrent delete"):
         if many:
-            repeatable.insert_many([(key(1), b"again")])
+            repeatable.insert_many([key(1)], [b"again"])
         else:
             repeatable.insert(key(1), b"again")
     repeatable.rollback()
