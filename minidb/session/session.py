@@ -144,7 +144,7 @@ class Session(SessionState):
         """Run one statement."""
         self.interruption.clear()
         with self.statement(text):
-            lifted = shape.lift(text) if not parameters else None
+            lifted = shape.lift(text) if not parameters and not self.failed else None
             if lifted is not None:
                 prepared = self._prepared_shape(lifted[0], lifted[1])
                 if prepared is not None:

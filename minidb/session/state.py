@@ -501,34 +501,6 @@ class SessionState:
         transaction = self.transaction
         return None if transaction is None else transaction.waiting_for()
 
-    # --- for those who watch, from any thread ------------------------------------------------------
-
-    @property
-    def state(self) -> str:
-        """active, waiting (for a lock), idle in transaction, failed, idle.
-
-        A statement of the fast path is too short to be seen as active, unless it waits.
-        """
-        transaction = self.transaction
-        if transaction is not None and transaction.waiting is not None:
-            return "waiting"
-        if transaction is not None and self.failed:
-            return "failed"
-        if self.running:
-            return "active"
-        return "idle" if transaction is None else "idle in transaction"
-
-    @property
-    def statement_text(self) -> str:
-        """The statement that runs, or ran last."""
-        present = self.present
-        return present if isinstance(present, str) else present.text
-
-    @property
-    def timed(self) -> bool:
-        """Whether it is known when that statement began and ended: a fast one leaves no times."""
-        return not isinstance(self.present, Prepared)
-
     def close(self) -> None:
         """Roll back and leave the database; idempotent."""
         if not self.closed:

@@ -17,6 +17,7 @@ from minidb.catalog.schema import CatalogObject
 from minidb.errors import ProgrammingError
 from minidb.plan.system_view import SystemView
 from minidb.session import settings as settings_
+from minidb.session.prepared import Prepared
 from minidb.session.state import SessionState
 from minidb.txn.environment import describe_plainly
 from minidb.txn.lock_report import lock_entries
@@ -30,6 +31,27 @@ from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, INTERVAL, TEXT, TIM
 def sessions(session: SessionState) -> list[SessionState]:
     """All open sessions of the database, oldest first."""
     return [each for each in session.database.members() if isinstance(each, SessionState)]
+
+
+def state_of(session: SessionState) -> str:
+    """active, waiting (for a lock), idle in transaction, failed, idle.
+
+    A statement of the fast path is too short to be seen as active, unless it waits.
+    """
+    transaction = session.transaction
+    if transaction is not None and transaction.waiting is not None:
+        return "waiting"
+    if transaction is not None and session.failed:
+        return "failed"
+    if session.running:
+        return "active"
+    return "idle" if transaction is None else "idle in transaction"
+
+
+def statement_of(session: SessionState) -> str:
+    """The text of the statement that runs, or ran last."""
+    present = session.present
+    return present if isinstance(present, str) else present.text
 
 
 def moment(seconds: float | None) -> datetime.datetime | None:
@@ -68,12 +90,12 @@ def _transactions(session: SessionState) -> Iterator[Row]:
             each.id,
             transaction.level.value,
             transaction.control.strategy,
-            each.state,
+            state_of(each),
             # One that has failed may be over already, and is then closed to all writes.
             transaction.read_only if transaction.state is ACTIVE else None,
             moment(transaction.began),
             Interval(0, 0, max(0, round((now - transaction.began) * 1_000_000))),
-            each.statement_text,
+            statement_of(each),
             transaction.snapshot.commit_id if transaction.used else None,
             len(transaction.held) + len(transaction.escalated or ()) + modes,
             transaction.base_position + len(transaction.undo),
@@ -182,7 +204,8 @@ def _activity(session: SessionState) -> Iterator[Row]:
     for each in sessions(session):
         transaction = each.transaction
         waiting = None if transaction is None else transaction.waiting
-        timed = each.timed
+        timed = not isinstance(each.present, Prepared)  # a fast statement leaves no times
+        state = state_of(each)
         yield (
             "minidb",
             each.id,
@@ -194,9 +217,9 @@ def _activity(session: SessionState) -> Iterator[Row]:
             moment(each.statement_began if each.running else each.statement_ended) if timed else None,
             None if waiting is None else "Lock",
             None if waiting is None else _kind(waiting.target),
-            _POSTGRESQL_STATES.get(each.state, each.state),
+            _POSTGRESQL_STATES.get(state, state),
             None if transaction is None else transaction.id,
-            each.statement_text,
+            statement_of(each),
             "client backend",
         )
 

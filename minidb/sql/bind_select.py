@@ -79,6 +79,8 @@ def bind_select(
     scope.level.aggregates_allowed = False
     grouped = grouping is not None or condition is not None or bool(scope.level.calls)
     if scope.level.series:
+        if locks:
+            raise not_allowed_with(locks, "set-returning functions in the target list")
         if grouped:
             raise refuse("a set-returning function in the select list of a grouped query is", tree)
         plan = with_series(plan, scope.level.series)
