@@ -36,7 +36,8 @@ PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
 
 _open: dict[str, Database] = {}
 _every: weakref.WeakSet[Database] = weakref.WeakSet()  # private ones too
-_open_lock = threading.Lock()
+# Its own thread takes it again where the garbage collector, at any moment, closes an abandoned connection.
+_open_lock = threading.RLock()
 
 
 class Database:
@@ -125,7 +126,7 @@ def _after_fork() -> None:
     global _open_lock
     _open.clear()
     _every.clear()
-    _open_lock = threading.Lock()  # another thread of the parent may have held it
+    _open_lock = threading.RLock()  # another thread of the parent may have held it
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -157,4 +158,6 @@ def open_database(path: str) -> Database:
             if key is not None:
                 _open[key] = database
         database.sessions += 1
-        return database
+        if key is None or _open.get(key) is database:
+            return database
+    return open_database(path)  # its last user was collected just now
