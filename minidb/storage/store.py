@@ -34,6 +34,7 @@ from minidb.storage.log import Segment
 from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, Version
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
+from minidb.storage.row_codec import checksummed
 from minidb.storage.snapshot import Snapshot, View
 from minidb.storage.statistics import Statistics
 from minidb.storage.undisturbed import undisturbed
@@ -173,8 +174,12 @@ class Store:
                 if id_ > since.commit_id and key[:4] in prefixes:
                     huge_id = id_
             generation = generation.newer
-        if huge_id and not commit_id and since.get(key) != self.latest.get(key):
-            return huge_id  # or an earlier huge one: their keys are not remembered
+        if huge_id and not commit_id:
+            before, now = since.get(key), self.latest.get(key)
+            if before is None or now is None or checksummed(key, before) != checksummed(key, now):
+                return (
+                    0 if before is now else huge_id
+                )  # or an earlier huge one: their keys are not remembered
         return commit_id
 
     def changes_since(self, since: Snapshot) -> Iterator[tuple[bytes, int]]:
