@@ -1,6 +1,6 @@
 """INSERT of many parameter rows at once (executemany): columns are checked, not values, and C does the loops.
 
-    rows -> columns: one set of types, one array of integers each -> encoded rows and keys -> insert_many
+    rows -> columns: one set of types, one packing of integers each -> encoded rows and keys -> insert_many
 
 Anything unusual, a value to be converted, a NULL that is not allowed, a key that is taken, declines the whole
 batch before the caller has seen any of it; row by row, the general path finds out which row it was.
@@ -8,7 +8,7 @@ batch before the caller has seen any of it; row by row, the general path finds o
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Callable
 from itertools import repeat
 from operator import itemgetter
@@ -23,12 +23,14 @@ from minidb.value.sql_types import INTEGER_BOUNDS, INTEGER_KINDS, Kind, Value
 
 Column = tuple[Value, ...]
 
-_ARRAY_CODES: Final = {Kind.SMALLINT: "h", Kind.INTEGER: "i", Kind.BIGINT: "q"}
 _CHUNK: Final = 5_000  # rows at a time: what is held twice stays small
 _NONE: Final = type(None)
 _SEQUENCES: Final = {tuple, list}
-# Integer types by their greatest value: an array refuses what is out of range, faster than a comparison.
-_ARRAYS: Final = {INTEGER_BOUNDS[kind][1]: code for kind, code in _ARRAY_CODES.items()}
+# Integer types by their greatest value: packing refuses what is out of range, faster than a comparison.
+_CODES: Final = {
+    INTEGER_BOUNDS[kind][1]: code
+    for kind, code in ((Kind.SMALLINT, "h"), (Kind.INTEGER, "i"), (Kind.BIGINT, "q"))
+}
 
 
 def compile_bulk_insert(
@@ -87,8 +89,8 @@ def _accepted(field: Field, column: Column) -> Column | None:
         return None
     if field.low is not None:
         try:
-            array(_ARRAYS[field.high], values)
-        except OverflowError:
+            struct.pack(f"={len(values)}{_CODES[field.high]}", *values)
+        except struct.error:
             return None
     elif field.python_type is str and "\0" in "".join(values):
         return None

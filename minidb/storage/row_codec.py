@@ -117,6 +117,13 @@ def checksummed(key: bytes, value: bytes) -> bytes:
     return body + _checksum(0xCE, _crc32(body))
 
 
+def same_value(key: bytes, one: bytes | None, other: bytes | None) -> bool:
+    """Whether two values of a key are the same, with their checksums or without."""
+    if one is None or other is None:
+        return one is other
+    return checksummed(key, one) == checksummed(key, other)
+
+
 class RowCodec:
     """Encodes and decodes the rows of one table version.
 

@@ -34,6 +34,7 @@ from minidb.storage.log import Segment
 from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, Version
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
+from minidb.storage.row_codec import same_value
 from minidb.storage.snapshot import Snapshot, View
 from minidb.storage.statistics import Statistics
 from minidb.storage.undisturbed import undisturbed
@@ -124,9 +125,9 @@ class Store:
         ended = tuple(dropped)
         generation = self._active
         snapshot = Snapshot(commit_id, self._view)
-        ahead: Segment | None = None
-        if urgent and segment is not None and not (segment.pending or self._group.leader or self._relaxed):
-            ahead = segment  # with nobody to share the sync, the disk may begin while this goes on
+        # With nobody to share the sync, the disk may begin while this goes on.
+        alone = urgent and segment and not (segment.pending or self._group.leader or self._relaxed)
+        ahead = segment if alone else None
         try:
             if ahead is not None:
                 self._on_log(ahead, partial(ahead.write_ahead, record))
@@ -173,7 +174,7 @@ class Store:
                 if id_ > since.commit_id and key[:4] in prefixes:
                     huge_id = id_
             generation = generation.newer
-        if huge_id and not commit_id and since.get(key) != self.latest.get(key):
+        if huge_id and not commit_id and not same_value(key, since.get(key), self.latest.get(key)):
             return huge_id  # or an earlier huge one: their keys are not remembered
         return commit_id
 

@@ -63,9 +63,8 @@ class ImplicitLocks:
         self.mutex = mutex
         self.make_queue = make_queue
         self.batches: dict[bytes, Batches] = {}  # by storage id
-        self.explicit: dict[
-            TransactionState, dict[bytes, int]
-        ] = {}  # each one's keys that once were implicit
+        # Each owner's keys that are not implicit any more.
+        self.explicit: dict[TransactionState, dict[bytes, int]] = {}
 
     def lock_new(self, owner: TransactionState, keys: list[bytes], limit: int) -> bool:
         """Lock keys of one storage id; False, with none locked, if one has an owner or there would be more
@@ -81,8 +80,10 @@ class ImplicitLocks:
                 return False
             gate = self.make_queue(prefix)
             gate.granted[owner] = UPDATE
-            batches = self.batches[prefix] = Batches(owner)
+            batches = Batches(owner)
+            # No call in between: a keyboard interrupt must not leave one of them.
             self.queues[prefix] = gate
+            self.batches[prefix] = batches
         elif batches.owner is not owner:
             return False
         if batches.count + len(keys) > limit or self._any_known(keys):
@@ -119,17 +120,23 @@ class ImplicitLocks:
         """Whether this is one of the owner's new keys, not implicit any more. Under the mutex."""
         return bool(self.explicit) and key in self.explicit.get(owner, ())
 
-    def take(self, owner: TransactionState) -> dict[bytes, int]:
-        """All of the owner's, for its `held`. Under the mutex, by the owner's thread."""
+    def take(self, owner: TransactionState) -> None:
+        """Put all of the owner's into its `held`. Under the mutex, by the owner's thread."""
         for prefix in self._prefixes(owner):
             self.make_explicit(prefix)
-        return self.explicit.pop(owner, {})
+        self._into_held(owner)
 
-    def end(self, owner: TransactionState) -> dict[bytes, int]:
+    def end(self, owner: TransactionState) -> None:
         """`take` for an owner that is about to release everything: nobody can wait for what is implicit."""
         for prefix in self._prefixes(owner):
             del self.queues[prefix], self.batches[prefix]
-        return self.explicit.pop(owner, {})
+        self._into_held(owner)
+
+    def _into_held(self, owner: TransactionState) -> None:
+        explicit = self.explicit.get(owner)
+        if explicit is not None:
+            owner.held.update(explicit)
+            del self.explicit[owner]
 
     def _prefixes(self, owner: TransactionState) -> list[bytes]:
         return [prefix for prefix, batches in self.batches.items() if batches.owner is owner]

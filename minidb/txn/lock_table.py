@@ -126,7 +126,7 @@ class LockTable(LockQueues):
         no deadlocks: False if another transaction holds a row there; the caller tries again later.
         """
         with self.mutex:
-            owner.held.update(self.implicit.take(owner))
+            self.implicit.take(owner)
             if prefix in self.queues:
                 return False
             # Announced before the look at the holders, so that a newcomer sees it and steps back.
@@ -339,7 +339,7 @@ class LockTable(LockQueues):
         held = owner.held
         if self.implicit.batches or self.implicit.explicit:
             with self.mutex:
-                held.update(self.implicit.end(owner))
+                self.implicit.end(owner)
         if owner.interrupted:
             held.update([(key, UPDATE) for key, holder in list(self.owners.items()) if holder is owner])
         if held:

@@ -50,6 +50,11 @@ class Watch:
         self._control = control
         self._reader = reader
 
+    @property
+    def reads_latest(self) -> bool:
+        """Whether a range must be said whole before it is read, to be locked."""
+        return self._control.reads_latest
+
     def keys(self, keys: list[bytes], to_change: bool = False) -> AnyReader:
         """These keys are about to be looked up."""
         self._control.before_read(self._transaction, keys, to_change)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minidb.errors import DataCorrupted, DataError
 from minidb.storage.key_codec import encoder_for
-from minidb.storage.row_codec import PYTHON_TYPES, RowCodec, checksummed, verify
+from minidb.storage.row_codec import PYTHON_TYPES, RowCodec, checksummed, same_value, verify
 from minidb.value.interval import Interval
 from minidb.value.sql_types import BIGINT, INTEGER, TEXT, Kind, SqlType
 
@@ -49,6 +49,7 @@ def test_round_trip(data: st.DataObject) -> None:
     stored = checksummed(KEY, encoded)
     assert verify(stored)
     assert checksummed(KEY, stored) == stored
+    assert same_value(KEY, encoded, stored) and not same_value(KEY, encoded, None)
     assert codec.encode_columns([(value, value) for value in row], 2) == [encoded, encoded]
     decoded = codec.decode(encoded)
     assert codec.decode(stored)[: len(kinds)] == row
