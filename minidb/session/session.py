@@ -74,12 +74,15 @@ class Session(SessionState):
             if prepared.catalog.version > transaction.snapshot.commit_id:
                 return None
             try:
-                if transaction.reads is None:
+                reads = transaction.reads
+                if reads is None:
                     rows = fast(transaction, parameters)
                 else:
-                    transaction.lock_tables_read(prepared.tables_read)
+                    if transaction.locks_reads:
+                        transaction.lock_tables_read(prepared.tables_read)
                     rows = fast(transaction, parameters)
-                    transaction.check()
+                    if len(reads.keys) > reads.limit:
+                        reads.coarsen()
             except StatementRestart:
                 return None
             except BaseException:
@@ -108,7 +111,8 @@ class Session(SessionState):
             if transaction.reads is None:
                 count = fast(transaction, parameters)
             else:
-                transaction.lock_tables_read(prepared.tables_read)
+                if transaction.locks_reads:
+                    transaction.lock_tables_read(prepared.tables_read)
                 count = fast(transaction, parameters)
                 transaction.check()
         except StatementRestart:
@@ -400,7 +404,8 @@ class Session(SessionState):
         self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
     ) -> Result:
         """A statement that may find out that the transaction can no longer commit."""
-        transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         try:
             result = self._run_statement(prepared, transaction, values, catalog)
         except IntegrityError:
