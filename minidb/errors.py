@@ -1,7 +1,7 @@
 """Every exception that reaches a user, each with its SQLSTATE and whether a retry can help.
 
     Warning                             (PEP 249)
-    Error                               .sqlstate .retryable .position .hint .detail
+    Error                               .sqlstate .retryable .position .hint .detail .context
     +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a wrong parameter count
     +-- DatabaseError
         +-- DataError                   22xxx: a value that does not fit
@@ -32,7 +32,10 @@ class Warning(Exception):  # PEP 249 names it so
 
 
 class Error(Exception):
-    """The base of all errors. `position` counts characters of the statement from 1."""
+    """The base of all errors. `position` counts characters of the statement from 1.
+
+    `context` tells where it happened inside of routines, a line for each call, the innermost first.
+    """
 
     default_sqlstate: str = "XX000"
 
@@ -57,6 +60,11 @@ class Error(Exception):
         self.constraint = constraint
         self.table = table
         self.column = column
+        self.context: str | None = None
+
+    def add_context(self, line: str) -> None:
+        """One more line, for a call further out."""
+        self.context = line if self.context is None else f"{self.context}\n{line}"
 
     @property
     def retryable(self) -> bool:

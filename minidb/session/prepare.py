@@ -17,6 +17,7 @@ from minidb.plan.resolve import resolve
 from minidb.plan.traverse import walk_plan
 from minidb.session.prepared import Prepared, row_converter
 from minidb.sql.bind import bind
+from minidb.sql.binder import Variables
 from minidb.sql.parse import ParsedStatement
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import SqlType
@@ -27,9 +28,10 @@ def prepare(
     catalog: Catalog,
     parameter_types: Sequence[SqlType],
     settings: Mapping[str, Any],
+    variables: Variables | None = None,
 ) -> Prepared:
-    """The statement, ready to run under `catalog`."""
-    bound = bind(parsed, catalog, parameter_types, settings)
+    """The statement, ready to run under `catalog`; see `bind` for `variables`."""
+    bound = bind(parsed, catalog, parameter_types, settings, variables)
     statement = bound.plan
     locks_rows = False
     columns = bound.columns if bound.columns else None
@@ -50,17 +52,18 @@ def prepare(
         locks_rows,
     )
     if all(name is None for name in parsed.parameters):
-        _add_fast_forms(prepared)
+        # A routine hands all of its variables to each statement, used or not.
+        _add_fast_forms(prepared, None if variables is None else len(parameter_types))
     return prepared
 
 
-def _add_fast_forms(prepared: Prepared) -> None:
+def _add_fast_forms(prepared: Prepared, parameter_count: int | None) -> None:
     statement = prepared.statement
     if isinstance(statement, Change):
-        prepared.fast_change = compile_change(statement)
-        prepared.bulk_change = compile_bulk_change(statement)
+        prepared.fast_change = compile_change(statement, parameter_count)
+        prepared.bulk_change = compile_bulk_change(statement, parameter_count)
     elif isinstance(statement, Plan) and not prepared.locks_rows:
-        prepared.fast_query = compile_query(statement)
+        prepared.fast_query = compile_query(statement, parameter_count)
 
 
 def _tag(statement: Plan | Definition | Utility) -> str:

@@ -18,15 +18,18 @@ from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
-from minidb.errors import DatabaseError, Error, InFailedTransaction, ProgrammingError
+from minidb.errors import DatabaseError, Error, InFailedTransaction, NotSupportedError, ProgrammingError
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
+from minidb.plan.changes import Change
 from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
-from minidb.plan.nodes import Plan
+from minidb.plan.nodes import Lock, Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
+from minidb.plan.traverse import walk_plan
 from minidb.session import shape, utility
+from minidb.session.inner_statement import InnerStatement
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
@@ -36,6 +39,7 @@ from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
+from minidb.value.sql_types import Value
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -234,6 +238,55 @@ class Session(SessionState):
         assert self.transaction is not None
         context = self._context(self.transaction, self.catalog, [])
         return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
+
+    # --- inside of routines -----------------------------------------------------------------------
+
+    def run_inner(self, inner: InnerStatement, values: Sequence[Value], *, fixed: bool) -> Result:
+        """Run a statement of a routine to its end; `fixed`: on what the calling statement sees, read-only."""
+        transaction = self.transaction
+        assert transaction is not None
+        self.interruption.check()
+        if fixed:
+            return self._run_fixed(inner, transaction, list(values))
+        while True:
+            prepared = inner.prepared(self._current_catalog(), self.settings)
+            start = transaction.savepoint()
+            try:
+                return self._run_command(prepared, transaction, list(values))
+            except StatementRestart:
+                transaction.rollback_to(start)
+            except BaseException:
+                self._fail(transaction, start)
+                raise
+
+    def _run_command(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
+        if prepared.fast_query is not None:
+            rows = prepared.fast_query(transaction, values)
+            if rows is not NotImplemented:
+                return Result("SELECT", prepared.columns, rows, None, len(rows), prepared.convert)
+        elif prepared.fast_change is not None and not self._open_results:
+            start = transaction.savepoint()
+            count = prepared.fast_change(transaction, values)
+            if count is not NotImplemented:
+                return Result(prepared.tag, None, None, None, count)
+            transaction.rollback_to(start)
+        if isinstance(prepared.statement, Utility):
+            return utility.run(self, prepared.statement, values)
+        result = self._run_statement(prepared, transaction, values, prepared.catalog)
+        result.materialise()
+        return result
+
+    def _run_fixed(self, inner: InnerStatement, transaction: Transaction, values: list[Any]) -> Result:
+        prepared = inner.prepared(self.catalog, self.settings)
+        statement = prepared.statement
+        if not isinstance(statement, Plan) or any(
+            isinstance(node, Lock | Change) for node in walk_plan(statement)
+        ):
+            raise NotSupportedError(f"{inner.parsed.kind.upper()} is not allowed in a non-volatile function")
+        context = self._context(transaction, prepared.catalog, values)
+        result = self._stream(prepared, statement, context)
+        result.materialise()
+        return result
 
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval, currval, lastval, setval, setval_uncalled: what the executor's expressions call."""

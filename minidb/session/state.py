@@ -6,7 +6,7 @@ savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by R
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from minidb.errors import InFailedTransaction, InternalError, NotSupportedError
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session.database import Database
+from minidb.session.inner_statement import InnerStatement
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
@@ -23,6 +24,7 @@ from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.transaction import Transaction
+from minidb.value.sql_types import Value
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -58,6 +60,10 @@ class SessionState:
 
     def run_many(self, text: str, rows: Iterable[Any]) -> int:
         """Run a statement for each set of parameters inside of the present one; how many rows changed."""
+        raise NotImplementedError
+
+    def run_inner(self, inner: InnerStatement, values: Sequence[Value], *, fixed: bool) -> Result:
+        """Run a statement of a routine to its end; `fixed`: on what the calling statement sees, read-only."""
         raise NotImplementedError
 
     @contextmanager

@@ -25,7 +25,7 @@ from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
 from minidb.sql.bind_query import bind_query
 from minidb.sql.bind_table import refuse_at, relation_named, scan
-from minidb.sql.binder import Binder, BoundQuery, Parts
+from minidb.sql.binder import Binder, BoundQuery, Parts, Variables
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
 from minidb.sql.parse import ParsedStatement, parse_tokens
@@ -50,9 +50,11 @@ def bind(
     catalog: Catalog,
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
+    variables: Variables | None = None,
 ) -> Bound:
-    """The statement, with every name and type resolved against `catalog`."""
-    binder = Binder(catalog, parameter_types, settings or {}, PARTS)
+    """The statement, with every name and type resolved against `catalog`; inside of a routine its
+    `variables` are parameters."""
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS, variables)
     try:
         return _bind(binder, statement)
     except RecursionError:

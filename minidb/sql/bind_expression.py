@@ -80,7 +80,32 @@ def _column(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
     name = identifier(tree.this)
     if name == "user" and table is None and not tree.this.args.get("quoted"):
         return bind_function.call("current_user", [], scope)
-    return resolve(scope, name, None if table is None else identifier(table), position)
+    qualifier = None if table is None else identifier(table)
+    variable = binder.variable(name, qualifier)
+    if variable is None:
+        return resolve(scope, name, qualifier, position)
+    return _column_or_variable(binder, scope, name, qualifier, position, variable)
+
+
+def _column_or_variable(
+    binder: Binder, scope: Scope, name: str, qualifier: str | None, position: int | None, variable: Expr
+) -> Expr:
+    """Inside of a routine: a column if there is one of that name, else the routine's variable."""
+    try:
+        column = resolve(scope, name, qualifier, position)
+    except ProgrammingError as error:
+        if error.sqlstate not in ("42703", "42P01"):
+            raise
+        return variable
+    assert binder.variables is not None
+    if binder.variables.conflicts:
+        raise ProgrammingError(
+            f'column reference "{name}" is ambiguous',
+            sqlstate="42702",
+            position=position,
+            detail="It could refer to either a PL/pgSQL variable or a table column.",
+        )
+    return column
 
 
 def _literal(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:

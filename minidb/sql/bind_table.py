@@ -153,8 +153,8 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise ProgrammingError(
             f'infinite recursion detected in rules for relation "{view.name}"', sqlstate="42P17"
         )
-    saved = binder.common_tables, binder.horizons
-    binder.common_tables, binder.horizons = [], dict(view.horizons)
+    saved = binder.common_tables, binder.horizons, binder.variables
+    binder.common_tables, binder.horizons, binder.variables = [], dict(view.horizons), None
     binder.views.append(view.name)
     try:
         query = binder.query(parse_query(view.query))
@@ -163,7 +163,7 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise
     finally:
         binder.views.pop()
-        binder.common_tables, binder.horizons = saved
+        binder.common_tables, binder.horizons, binder.variables = saved
     names = view.columns + query.names[len(view.columns) :]
     shown = binder.horizons.get(view.id, len(names))
     relation_name = view.name if alias is None else identifier(alias.this)

@@ -49,6 +49,20 @@ class Parts:
     change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
 
 
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What names mean besides columns, inside of a routine: parameters of the statement, by their index.
+
+    names       `amount`
+    fields      `f.amount`, `record.field`, `label.amount`: by qualifier, then name
+    conflicts   whether a name that is a column too is an error (42702: PL/pgSQL); else the column wins (SQL)
+    """
+
+    names: Mapping[str, int]
+    fields: Mapping[str, Mapping[str, int]]
+    conflicts: bool = False
+
+
 class Binder:
     """The state of binding one statement."""
 
@@ -61,6 +75,7 @@ class Binder:
         "parameter_types",
         "parts",
         "settings",
+        "variables",
         "views",
     )
 
@@ -70,8 +85,10 @@ class Binder:
         parameter_types: Sequence[SqlType],
         settings: Mapping[str, Any],
         parts: Parts,
+        variables: Variables | None = None,
     ) -> None:
         self.catalog = catalog
+        self.variables = variables
         self.parameter_types: list[SqlType] = list(parameter_types)
         self.settings = settings
         self.parts = parts
@@ -106,6 +123,15 @@ class Binder:
         types = self.parameter_types
         types.extend([UNKNOWN] * (number - len(types)))
         return Parameter(number - 1, types[number - 1])
+
+    def variable(self, name: str, qualifier: str | None) -> Parameter | None:
+        """The parameter that a routine's variable of that name is."""
+        variables = self.variables
+        if variables is None:
+            return None
+        names = variables.names if qualifier is None else variables.fields.get(qualifier)
+        index = None if names is None else names.get(name)
+        return None if index is None else self.parameter(index + 1)
 
     def common_table(self, name: str) -> CommonTable | None:
         """The innermost WITH item of that name."""
