@@ -53,13 +53,13 @@ class RoutineCall:
 class Language:
     """What LANGUAGE name needs: `compile` checks a body and prepares it for `run`.
 
-    `compile(routine, columns)` raises syntax errors with a position within the body; what it returns is kept
+    `compile(routine)` raises syntax errors with a position within the body; what it returns is kept
     for as long as the routine is in the catalog, and shared by all sessions: it must not change.
     `check(compiled, session)` finds what is wrong with the statements at CREATE, as far as the language does
     that. `run` carries a call out.
     """
 
     name: str
-    compile: Callable[[Routine, tuple[tuple[str, SqlType], ...]], Any]
+    compile: Callable[[Routine], Any]
     check: Callable[[Any, Routine, SessionState], None]
     run: Callable[[Any, RoutineCall], list[Row]]
