@@ -17,7 +17,7 @@ from minidb.plan.resolve import resolve
 from minidb.plan.traverse import walk_plan
 from minidb.session.prepared import Prepared, row_converter
 from minidb.sql.bind import bind
-from minidb.sql.binder import Variables
+from minidb.sql.binder import VariableScope
 from minidb.sql.parse import ParsedStatement
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import SqlType
@@ -28,7 +28,7 @@ def prepare(
     catalog: Catalog,
     parameter_types: Sequence[SqlType],
     settings: Mapping[str, Any],
-    variables: Variables | None = None,
+    variables: VariableScope | None = None,
 ) -> Prepared:
     """The statement, ready to run under `catalog`; see `bind` for `variables`."""
     bound = bind(parsed, catalog, parameter_types, settings, variables)

@@ -25,7 +25,7 @@ from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
 from minidb.sql.bind_query import bind_query
 from minidb.sql.bind_table import refuse_at, relation_named, scan
-from minidb.sql.binder import Binder, BoundQuery, Parts, Variables
+from minidb.sql.binder import Binder, BoundQuery, Parts, VariableScope
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
 from minidb.sql.parse import ParsedStatement, parse_tokens
@@ -50,7 +50,7 @@ def bind(
     catalog: Catalog,
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
-    variables: Variables | None = None,
+    variables: VariableScope | None = None,
 ) -> Bound:
     """The statement, with every name and type resolved against `catalog`; inside of a routine its
     `variables` are parameters."""

@@ -102,7 +102,8 @@ def _select_list(
         if isinstance(tree, exp.Star):
             outputs.extend(all_columns(scope, tree))
         elif isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
-            outputs.extend(relation_columns(scope, tree))
+            record = _record_fields(binder, tree)
+            outputs.extend(relation_columns(scope, tree) if record is None else record)
         else:
             value = tree.this if isinstance(tree, exp.Alias) else tree
             expression = bind_expression(binder, value, scope)
@@ -110,6 +111,14 @@ def _select_list(
                 expression = cast(expression, TEXT, "implicit")
             outputs.append(Output(output_name(tree), expression, value))
     return outputs
+
+
+def _record_fields(binder: Binder, tree: exp.Expression) -> list[Output] | None:
+    """record.*, of a routine's variable."""
+    if binder.variables is None or tree.args.get("db") is not None:
+        return None
+    fields = binder.variables.row(binder, (identifier(tree.args["table"]),))
+    return None if fields is None else [Output(name, field, tree) for name, field in fields]
 
 
 def all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:

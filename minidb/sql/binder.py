@@ -49,18 +49,44 @@ class Parts:
     change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
 
 
-@dataclass(frozen=True, slots=True)
-class Variables:
-    """What names mean besides columns, inside of a routine: parameters of the statement, by their index.
+class VariableScope:
+    """What names mean besides columns, inside of a routine: values that a call hands to its statements.
 
-    names       `amount`
-    fields      `f.amount`, `record.field`, `label.amount`: by qualifier, then name
-    conflicts   whether a name that is a column too is an error (42702: PL/pgSQL); else the column wins (SQL)
+    `conflicts`: whether a name that is a column too is an error (42702: PL/pgSQL); else the column wins (SQL).
+    """
+
+    __slots__ = ()
+    conflicts: bool
+
+    def find(self, binder: Binder, path: tuple[str, ...]) -> Expr | None:
+        """What a name stands for, `path` being the name with what qualifies it; None: no variable."""
+        raise NotImplementedError
+
+    def numbered(self, binder: Binder, number: int) -> Expr:
+        """What `$number` stands for."""
+        return binder.parameter(number)
+
+    def row(self, binder: Binder, path: tuple[str, ...]) -> list[tuple[str, Expr]] | None:
+        """The fields of the record of that name, if it is one."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Variables(VariableScope):
+    """Variables that are parameters of the statement, by their index.
+
+    names    `amount`
+    fields   `f.amount`, `record.field`, `label.amount`: by qualifier, then name
     """
 
     names: Mapping[str, int]
     fields: Mapping[str, Mapping[str, int]]
     conflicts: bool = False
+
+    def find(self, binder: Binder, path: tuple[str, ...]) -> Expr | None:
+        names = self.names if len(path) == 1 else self.fields.get(path[0]) if len(path) == 2 else None
+        index = None if names is None else names.get(path[-1])
+        return None if index is None else binder.parameter(index + 1)
 
 
 class Binder:
@@ -85,7 +111,7 @@ class Binder:
         parameter_types: Sequence[SqlType],
         settings: Mapping[str, Any],
         parts: Parts,
-        variables: Variables | None = None,
+        variables: VariableScope | None = None,
     ) -> None:
         self.catalog = catalog
         self.variables = variables
@@ -123,15 +149,6 @@ class Binder:
         types = self.parameter_types
         types.extend([UNKNOWN] * (number - len(types)))
         return Parameter(number - 1, types[number - 1])
-
-    def variable(self, name: str, qualifier: str | None) -> Parameter | None:
-        """The parameter that a routine's variable of that name is."""
-        variables = self.variables
-        if variables is None:
-            return None
-        names = variables.names if qualifier is None else variables.fields.get(qualifier)
-        index = None if names is None else names.get(name)
-        return None if index is None else self.parameter(index + 1)
 
     def common_table(self, name: str) -> CommonTable | None:
         """The innermost WITH item of that name."""
