@@ -164,3 +164,42 @@ class NotSupportedError(DatabaseError):
     """SQL that minidb knows by name and does not support."""
 
     default_sqlstate = "0A000"
+
+
+_CLASSES: dict[str, type[DatabaseError]] = {
+    "0A": NotSupportedError,
+    "20": ProgrammingError,
+    "21": ProgrammingError,
+    "22": DataError,
+    "23": IntegrityError,
+    "24": InternalError,
+    "25": InternalError,
+    "26": OperationalError,
+    "40": OperationalError,
+    "42": ProgrammingError,
+    "53": OperationalError,
+    "54": OperationalError,
+    "55": OperationalError,
+    "57": OperationalError,
+    "58": OperationalError,
+    "P0": ProgrammingError,
+    "XX": InternalError,
+}
+_LEAVES: tuple[type[DatabaseError], ...] = (
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+    QueryCanceled,
+    DiskFull,
+    InFailedTransaction,
+    DataCorrupted,
+    SyntaxError_,
+)
+
+
+def error_class(sqlstate: str) -> type[DatabaseError]:
+    """The class of errors with this code, for those that a procedure raises by it."""
+    for leaf in _LEAVES:
+        if leaf.default_sqlstate == sqlstate:
+            return leaf
+    return _CLASSES.get(sqlstate[:2], DatabaseError)

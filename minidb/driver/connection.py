@@ -6,6 +6,7 @@ has it; with it each statement is a transaction of its own, and `BEGIN` opens a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
 from minidb.session.database import open_database
+from minidb.session.notices import Notice, NoticeHandler
 from minidb.session.session import Session
 
 
@@ -118,6 +120,21 @@ class Connection:
         """The tables, views and sequences, a line each; or one table's definition. For people to read."""
         self._check_open()
         return describe(self._session.visible_catalog(), name)
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    @property
+    def notices(self) -> deque[Notice]:
+        """What statements said besides their results (RAISE NOTICE ...): the last ones, the newest last."""
+        return self._session.notices.recent
+
+    def add_notice_handler(self, handler: NoticeHandler) -> None:
+        """Call `handler` with each `Notice` to come, as it is raised."""
+        self._session.notices.handlers.append(handler)
+
+    def remove_notice_handler(self, handler: NoticeHandler) -> None:
+        """Call it no more."""
+        self._session.notices.handlers.remove(handler)
 
     # --- from other threads -----------------------------------------------------------------------
 

@@ -301,6 +301,14 @@ class Copy(Utility):
 
 
 @dataclass(frozen=True, slots=True)
+class Do(Utility):
+    """DO: a parsed PL/pgSQL body, and where its text begins in the statement's if positions can be told."""
+
+    body: object
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint(Utility):
     """CHECKPOINT: move what the log holds into the pages now."""
 

@@ -39,7 +39,7 @@ from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
-from minidb.value.sql_types import Value
+from minidb.value.sql_types import SqlType, Value
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -247,7 +247,8 @@ class Session(SessionState):
         assert transaction is not None
         self.interruption.check()
         if fixed:
-            return self._run_fixed(inner, transaction, list(values))
+            prepared = inner.prepared(self.catalog, self.settings)
+            return self._run_fixed(prepared, transaction, list(values))
         while True:
             prepared = inner.prepared(self._current_catalog(), self.settings)
             start = transaction.savepoint()
@@ -258,6 +259,39 @@ class Session(SessionState):
             except BaseException:
                 self._fail(transaction, start)
                 raise
+
+    def run_bound(self, prepared: Prepared, values: list[Value], *, fixed: bool) -> Result:
+        """Run a prepared statement inside of the present one; restarts are the caller's affair. `fixed`: as
+        in `run_inner`. Rows may still be computed while they are fetched."""
+        transaction = self.transaction
+        assert transaction is not None
+        if fixed:
+            return self._run_fixed(prepared, transaction, values)
+        if isinstance(prepared.statement, Utility):
+            return utility.run(self, prepared.statement, values)
+        return self._run_statement(prepared, transaction, values, prepared.catalog)
+
+    def prepare_typed(self, text: str, types: tuple[SqlType, ...]) -> Prepared:
+        """The statement that a text is, its parameters of these types; takes a snapshot for it."""
+        catalog = self._current_catalog()
+        found = self._cached((text, types), catalog)
+        if found is None:
+            statements = parse(text)
+            if len(statements) != 1:
+                raise ProgrammingError("EXECUTE takes one statement", sqlstate="42601")
+            wanted = len(statements[0].parameters)
+            if wanted > len(types):
+                raise ProgrammingError(f"there is no parameter ${wanted}", sqlstate="42P02")
+            found = prepare(statements[0], catalog, types, self.settings)
+            if catalog is self.database.catalog:
+                self.database.remember((text, types), found)
+            else:
+                self._private[(text, types)] = found
+        return found
+
+    def evaluation_context(self, values: list[Value]) -> ExecutionContext:
+        """Where expressions are computed that belong to no statement; `values` are its parameters."""
+        return self._context(self.transaction, self.catalog, values)
 
     def _run_command(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
         if prepared.fast_query is not None:
@@ -276,13 +310,12 @@ class Session(SessionState):
         result.materialise()
         return result
 
-    def _run_fixed(self, inner: InnerStatement, transaction: Transaction, values: list[Any]) -> Result:
-        prepared = inner.prepared(self.catalog, self.settings)
+    def _run_fixed(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
         statement = prepared.statement
         if not isinstance(statement, Plan) or any(
             isinstance(node, Lock | Change) for node in walk_plan(statement)
         ):
-            raise NotSupportedError(f"{inner.parsed.kind.upper()} is not allowed in a non-volatile function")
+            raise NotSupportedError(f"{prepared.tag} is not allowed in a non-volatile function")
         context = self._context(transaction, prepared.catalog, values)
         result = self._stream(prepared, statement, context)
         result.materialise()

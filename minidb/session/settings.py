@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidb.errors import InternalError, NotSupportedError, ProgrammingError
+from minidb.session.notices import SEVERITIES
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$")
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -76,6 +77,15 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def parse_severity(name: str, text: str) -> str:
+    """The least severity of messages that the client is told of."""
+    value = text.strip().lower()
+    value = "debug" if value in ("debug1", "debug2", "debug3", "debug4", "debug5") else value
+    if value not in SEVERITIES:
+        raise _bad_value(name, text)
+    return value
+
+
 def _only(*allowed: str) -> Callable[[str, str], str]:
     """A setting whose value is fixed: it may be set to what it is, anything else is refused."""
 
@@ -123,6 +133,7 @@ SETTINGS: dict[str, Setting] = {
     "synchronous_commit": Setting(True, parse_boolean, _format_boolean),
     "work_mem": Setting(64 * 1024**2, parse_size, _format_size),
     "timezone": Setting("UTC", parse_time_zone),
+    "client_min_messages": Setting("notice", parse_severity),
     "application_name": Setting("", _text),
     "search_path": Setting("public", _only("public", '"$user", public', "public, pg_catalog")),
     "client_encoding": Setting("UTF8", _only("UTF8", "utf-8", "unicode")),

@@ -13,10 +13,12 @@ from typing import Any
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.errors import InFailedTransaction, InternalError, NotSupportedError
+from minidb.exec.context import ExecutionContext
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session.database import Database
 from minidb.session.inner_statement import InnerStatement
+from minidb.session.notices import Notices
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
 from minidb.session.sequences import Sequences
@@ -24,7 +26,7 @@ from minidb.txn.control import StatementRestart
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.transaction import Transaction
-from minidb.value.sql_types import Value
+from minidb.value.sql_types import SqlType, Value
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -49,6 +51,7 @@ class SessionState:
         self._open_results: list[Result] = []
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
+        self.notices = Notices()
 
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
@@ -66,12 +69,26 @@ class SessionState:
         """Run a statement of a routine to its end; `fixed`: on what the calling statement sees, read-only."""
         raise NotImplementedError
 
+    def run_bound(self, prepared: Prepared, values: list[Value], *, fixed: bool) -> Result:
+        """Run a prepared statement inside of the present one; restarts are the caller's affair. `fixed`: as
+        in `run_inner`. Rows may still be computed while they are fetched."""
+        raise NotImplementedError
+
+    def prepare_typed(self, text: str, types: tuple[SqlType, ...]) -> Prepared:
+        """The statement that a text is, its parameters of these types; takes a snapshot for it."""
+        raise NotImplementedError
+
+    def evaluation_context(self, values: list[Value]) -> ExecutionContext:
+        """Where expressions are computed that belong to no statement; `values` are its parameters."""
+        raise NotImplementedError
+
     @contextmanager
     def part(self) -> Iterator[None]:
         """A part of the present statement that may fail without failing the statement: it is undone."""
         transaction = self.transaction
         assert transaction is not None
         start = transaction.savepoint()
+        settings = self.settings, self._settings_before, self._settings_after
         self._parts += 1
         try:
             yield
@@ -79,6 +96,9 @@ class SessionState:
             if self.transaction is transaction:
                 transaction.rollback_to(start)
                 self.failed = False
+                self.settings, self._settings_before, self._settings_after = settings
+                if self.catalog is not self.database.catalog:
+                    self.catalog_has_changed()
             raise
         finally:
             self._parts -= 1
@@ -170,7 +190,8 @@ class SessionState:
         """
         if transaction is self.transaction:
             self.failed = True
-            self._invalidate_results("the query's transaction has failed")
+            if not self._parts:  # what is undone of a part, nobody outside of it has begun to read
+                self._invalidate_results("the query's transaction has failed")
             if not self._savepoints and not self._parts:
                 transaction.rollback()
             elif start is not None:

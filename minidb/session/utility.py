@@ -15,6 +15,7 @@ from minidb.plan.definitions import (
     Commit,
     Copy,
     Discard,
+    Do,
     Explain,
     Release,
     Rollback,
@@ -95,6 +96,10 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
             from minidb.session import copy
 
             return copy.run(session, statement)
+        case Do():
+            from minidb.session.plpgsql.language import run_do
+
+            return run_do(session, statement)
         case _:
             raise NotSupportedError(f"{type(statement).__name__} is not supported")
 

@@ -17,8 +17,9 @@ from sqlglot.tokenizer_core import Token
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Table
-from minidb.errors import ProgrammingError
-from minidb.plan.definitions import Analyze, Copy, Definition, Explain, Utility, Vacuum
+from minidb.errors import Error, ProgrammingError
+from minidb.expr.node import Expr
+from minidb.plan.definitions import Analyze, Copy, Definition, Do, Explain, Utility, Vacuum
 from minidb.plan.nodes import Plan, Project
 from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
@@ -28,7 +29,10 @@ from minidb.sql.bind_table import refuse_at, relation_named, scan
 from minidb.sql.binder import Binder, BoundQuery, Parts, VariableScope
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
+from minidb.sql.do_statement import DoStatement
 from minidb.sql.parse import ParsedStatement, parse_tokens
+from minidb.sql.plpgsql.parse import parse_body
+from minidb.sql.scope import Scope
 from minidb.sql.token_sequence import too_deep
 from minidb.sql.utility import AnalyzeStatement, ExplainStatement, TableName
 from minidb.value.sql_types import SqlType
@@ -61,6 +65,27 @@ def bind(
         raise too_deep() from None
 
 
+def bind_value(
+    statement: ParsedStatement, catalog: Catalog, settings: Mapping[str, Any], variables: VariableScope
+) -> Expr | None:
+    """The expression that `SELECT expression` is, evaluable without a row; None if it takes a plan."""
+    tree = statement.tree
+    assert isinstance(tree, exp.Select)
+    if len(tree.expressions) != 1 or any(value for key, value in tree.args.items() if key != "expressions"):
+        return None
+    value = tree.expressions[0]
+    if isinstance(value, exp.Alias) or value.find(exp.Query, exp.Star) is not None:
+        return None
+    try:
+        return bind_expression(Binder(catalog, (), settings, PARTS, variables), value, Scope())
+    except ProgrammingError as error:
+        if error.sqlstate == "42803":  # an aggregate function
+            return None
+        raise
+    except RecursionError:
+        raise too_deep() from None
+
+
 def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
     tree = statement.tree
     columns: tuple[tuple[str, SqlType], ...] = ()
@@ -78,6 +103,8 @@ def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
         plan = Vacuum(tables, tree.analyze) if tree.vacuum else Analyze(tables)
     elif isinstance(tree, CopyStatement):
         plan = _copy(binder, tree, statement)
+    elif isinstance(tree, DoStatement):
+        plan = _do(tree)
     else:
         assert isinstance(tree, DefinitionSyntax)
         plan = bind_definition(binder, tree)
@@ -148,6 +175,17 @@ def _copy(binder: Binder, tree: CopyStatement, statement: ParsedStatement) -> Ut
         names = tuple([binder.new_column(own.name, own.type) for own in chosen])
         source = Project(rows, names, chosen)
     return Copy(table, slots, source, tree.to, tree.path, options)
+
+
+def _do(statement: DoStatement) -> Do:
+    """The statement with its body parsed; errors have their place in the statement's text."""
+    offset = statement.offset
+    try:
+        return Do(parse_body(statement.body), offset)
+    except Error as error:
+        if error.position is not None:
+            error.position = statement.position if offset is None else error.position + offset
+        raise
 
 
 def _tree(text: str, tokens: tuple[Token, ...]) -> exp.Expression:

@@ -52,7 +52,7 @@ class Parts:
 class VariableScope:
     """What names mean besides columns, inside of a routine: values that a call hands to its statements.
 
-    `conflicts`: whether a name that is a column too is an error (42702: PL/pgSQL); else the column wins (SQL).
+    `conflicts`: whether a name that is a column too is an error (42702: PL/pgSQL); else (SQL) the column.
     """
 
     __slots__ = ()

@@ -25,6 +25,7 @@ from minidb.plan.definitions import Commit, Rollback, RollbackTo, Utility
 from minidb.sql import session_statements, utility
 from minidb.sql.check_tree import check_tree
 from minidb.sql.copy_statement import parse_copy
+from minidb.sql.do_statement import parse_do
 from minidb.sql.overriding import without_overriding
 from minidb.sql.parse_define import parse_definition
 from minidb.sql.token_sequence import check_sequence, near, too_deep
@@ -43,9 +44,10 @@ _FROM_TOKENS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]
     **session_statements.PARSERS,
     **utility.PARSERS,
     "copy": parse_copy,
+    "do": parse_do,
 }
 _UNSUPPORTED: Final = frozenset(
-    {"call", "close", "cluster", "comment", "deallocate", "declare", "do", "execute", "fetch", "grant"}
+    {"call", "close", "cluster", "comment", "deallocate", "declare", "execute", "fetch", "grant"}
     | {"import", "listen", "load", "lock", "merge", "move", "notify", "prepare", "reassign", "refresh"}
     | {"revoke", "security", "unlisten"}
 )

@@ -135,7 +135,7 @@ def catches(conditions: tuple[str, ...], sqlstate: str) -> bool:
 
 def is_sqlstate(text: str) -> bool:
     """Whether it has the form of an SQLSTATE: five digits and upper-case letters."""
-    return len(text) == 5 and all([letter in _LETTERS for letter in text])
+    return len(text) == 5 and all(letter in _LETTERS for letter in text)
 
 
 _LETTERS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")

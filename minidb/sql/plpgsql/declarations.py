@@ -53,7 +53,9 @@ def _declaration(reader: Reader) -> Declaration:
     if reader.accept(":=") or reader.accept("=") or reader.accept("default"):
         default = reader.expression(";")
     elif not_null:
-        raise reader.wrong(f'variable "{name}" must have a default value, since it\'s declared NOT NULL', place)
+        raise reader.wrong(
+            f'variable "{name}" must have a default value, since it\'s declared NOT NULL', place
+        )
     reader.expect(";")
     return Declaration(name, position, type_, constant, not_null, default)
 

@@ -35,10 +35,17 @@ _REFUSED: Final = {
 _TRANSACTION_WORDS: Final = frozenset({"savepoint", "release", "start", "abort"})
 _DIAGNOSTICS: Final = frozenset({"row_count"})
 _STACKED_DIAGNOSTICS: Final = frozenset(
-    """
-    returned_sqlstate message_text pg_exception_detail pg_exception_hint pg_exception_context column_name
-    constraint_name table_name schema_name
-    """.split()
+    [
+        "returned_sqlstate",
+        "message_text",
+        "pg_exception_detail",
+        "pg_exception_hint",
+        "pg_exception_context",
+        "column_name",
+        "constraint_name",
+        "table_name",
+        "schema_name",
+    ]
 )
 _UNSUPPORTED_DIAGNOSTICS: Final = frozenset({"pg_context", "pg_routine_oid", "pg_datatype_name"})
 
@@ -135,7 +142,9 @@ class _Parser:
             place = reader.token
             code = reader.string()
             if not is_sqlstate(code):
-                raise reader.wrong(f'invalid SQLSTATE code at or near "{reader.text[place.start:place.end]}"', place)
+                raise reader.wrong(
+                    f'invalid SQLSTATE code at or near "{reader.text[place.start : place.end]}"', place
+                )
             return (code,)
         name = reader.name()
         if name == "others":
@@ -154,7 +163,7 @@ class _Parser:
         if self.depth > _MOST_NESTED:
             raise too_deep()
         found: list[Statement] = []
-        while not any([self.reader.at(stop) for stop in stops]):
+        while not any(self.reader.at(stop) for stop in stops):
             found.append(self.statement())
         self.depth -= 1
         return tuple(found)
@@ -193,7 +202,10 @@ class _Parser:
         """Whether a name and `:=` or `=` come next."""
         reader = self.reader
         distance = 1
-        while reader.following(distance).text == "." and reader.following(distance + 1).kind in (WORD, QUOTED):
+        while reader.following(distance).text == "." and reader.following(distance + 1).kind in (
+            WORD,
+            QUOTED,
+        ):
             distance += 2
         token = reader.following(distance)
         return token.text in (":=", "=") or (token.text == "[" and distance == 1)
@@ -294,11 +306,12 @@ class _Parser:
             kinds = [is_loop for name, is_loop in self.labels if name == label]
             if not kinds:
                 raise reader.wrong(
-                    f'there is no label "{label}" attached to any block or loop enclosing this statement', token
+                    f'there is no label "{label}" attached to any block or loop enclosing this statement',
+                    token,
                 )
             if word == "continue" and not kinds[-1]:
                 raise reader.wrong(f'block label "{label}" cannot be used in CONTINUE', token)
-        elif not any([is_loop for _, is_loop in self.labels]):
+        elif not any(is_loop for _, is_loop in self.labels):
             place = reader.tokens[reader.index - 1]
             if word == "exit":
                 raise reader.wrong("EXIT cannot be used outside a loop, unless it has a label", place)

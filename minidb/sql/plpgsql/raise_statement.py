@@ -21,7 +21,7 @@ def parse_raise(reader: Reader, position: int) -> Raise:
         return Raise(position, "exception", True, None, None, None, (), ())
     level = "exception"
     token = reader.token
-    if any([reader.at(word) for word in LEVELS]):
+    if any(reader.at(word) for word in LEVELS):
         level = token.text
         reader.index += 1
     sqlstate = condition = text = None

@@ -14,10 +14,32 @@ from minidb.sql.plpgsql.syntax import Fragment, Into, Name, Path
 
 # Words that begin or end a statement's part: no variable is called so unless quoted.
 RESERVED: Final = frozenset(
-    """
-    all begin by case declare else end execute for foreach from if in into loop not null or strict then to
-    using when while
-    """.split()
+    [
+        "all",
+        "begin",
+        "by",
+        "case",
+        "declare",
+        "else",
+        "end",
+        "execute",
+        "for",
+        "foreach",
+        "from",
+        "if",
+        "in",
+        "into",
+        "loop",
+        "not",
+        "null",
+        "or",
+        "strict",
+        "then",
+        "to",
+        "using",
+        "when",
+        "while",
+    ]
 )
 
 
@@ -142,7 +164,7 @@ class Reader:
                     raise self.error()
                 return token
             if word == ";":
-                raise self.wrong("mismatched parentheses at or near \";\"")
+                raise self.wrong('mismatched parentheses at or near ";"')
             if depth == 0 and not cases and word in stops:
                 return token
             if word in ("(", "["):
@@ -198,7 +220,11 @@ class Reader:
         written = self.text[first.start : self.tokens[end - 1].end]
         for place in range(begin + 1, end):
             token = self.tokens[place]
-            if token.kind != WORD or token.text != "into" or self.tokens[place - 1].text in ("insert", "merge"):
+            if (
+                token.kind != WORD
+                or token.text != "into"
+                or self.tokens[place - 1].text in ("insert", "merge")
+            ):
                 continue
             if into is not None:
                 raise self.wrong("INTO specified more than once", token)
@@ -226,9 +252,9 @@ class Reader:
 
     def _only_name(self, first: int) -> Name | None:
         tokens = self.tokens[first : self.index]
-        if len(tokens) % 2 == 0 or any([token.text != "." for token in tokens[1::2]]):
+        if len(tokens) % 2 == 0 or any(token.text != "." for token in tokens[1::2]):
             return None
-        if any([token.kind not in (WORD, QUOTED) for token in tokens[::2]]):
+        if any(token.kind not in (WORD, QUOTED) for token in tokens[::2]):
             return None
         path: Path = tuple([token.text for token in tokens[::2]])
         return Name(path, tokens[0].start)

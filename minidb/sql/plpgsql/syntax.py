@@ -237,12 +237,16 @@ class Null(Statement):
     """NULL."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """A whole body; `text` is what positions count in. Compared by identity."""
+    """A whole body; `text` is what positions count in. `program` is for who runs it, to keep what it made of
+    the body under the present catalog."""
 
-    text: str
-    block: Block
+    __slots__ = ("block", "program", "text")
+
+    def __init__(self, text: str, block: Block) -> None:
+        self.text = text
+        self.block = block
+        self.program: object = None
 
     def line_of(self, position: int) -> int:
         """The line of a position, from 1."""
