@@ -53,7 +53,7 @@ def prepare(
     )
     if all(name is None for name in parsed.parameters):
         # A routine hands all of its variables to each statement, used or not.
-        _add_fast_forms(prepared, None if variables is None else len(parameter_types))
+        _add_fast_forms(prepared, None if variables is None else len(bound.parameter_types))
     return prepared
 
 

@@ -357,7 +357,8 @@ def _is(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
         if isinstance(tree.this, exp.Column) and binder.variables is not None:
             record = binder.variables.row(binder, _path(tree.this))
             if record is not None:
-                return logic.row_is_null([field for _, field in record], negated)
+                fields = [field for _, field in record]
+                return logic.row_is_null(fields, negated) if fields else Constant(not negated, BOOLEAN)
         return logic.is_null(bind_expression(binder, tree.this, scope), negated)
     if isinstance(what, exp.Boolean):
         return logic.is_truth(bind_expression(binder, tree.this, scope), bool(what.this), negated)

@@ -118,6 +118,10 @@ def _record_fields(binder: Binder, tree: exp.Expression) -> list[Output] | None:
     if binder.variables is None or tree.args.get("db") is not None:
         return None
     fields = binder.variables.row(binder, (identifier(tree.args["table"]),))
+    if fields == []:
+        raise ProgrammingError(
+            f'record "{identifier(tree.args["table"])}" is not assigned yet', sqlstate="55000"
+        )
     return None if fields is None else [Output(name, field, tree) for name, field in fields]
 
 

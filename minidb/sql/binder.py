@@ -67,7 +67,7 @@ class VariableScope:
         return binder.parameter(number)
 
     def row(self, binder: Binder, path: tuple[str, ...]) -> list[tuple[str, Expr]] | None:
-        """The fields of the record of that name, if it is one."""
+        """The fields of the record of that name, if it is one; none while it has not been assigned."""
         return None
 
 

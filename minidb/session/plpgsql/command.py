@@ -62,6 +62,13 @@ class Command:
 
     def run(self, frame: Frame) -> Outcome:
         """Run it. `frame.columns` are those of the rows, if it has any."""
+        try:
+            return self._run(frame)
+        except Error as error:
+            error.add_context(f'SQL statement "{self.fragment.parsed.text}"')
+            raise
+
+    def _run(self, frame: Frame) -> Outcome:
         bound = self._bound
         session = frame.session
         if bound is not None and not frame.fixed:

@@ -286,18 +286,17 @@ class Compiler:
 
     def sql(self, statement: syntax.Sql, line: int) -> Node:
         command = self.command(statement.query)
-        text = statement.query.text
         if statement.into is not None:
             targets = row_targets(statement.into.targets, self._namespace)
-            return SelectInto(line, command, text, targets, statement.into.strict)
-        return Perform(line, command, text) if statement.perform else RunSql(line, command, text)
+            return SelectInto(line, command, targets, statement.into.strict)
+        return Perform(line, command) if statement.perform else RunSql(line, command)
 
     def execute(self, statement: syntax.Execute, line: int) -> Node:
         command = self.command(statement.query)
         if statement.into is None:
-            return RunDynamic(line, command, None)
+            return RunDynamic(line, command)
         targets = row_targets(statement.into.targets, self._namespace)
-        return SelectInto(line, command, None, targets, statement.into.strict)
+        return SelectInto(line, command, targets, statement.into.strict)
 
     def get_diagnostics(self, statement: syntax.GetDiagnostics, line: int) -> Node:
         items = [(self._find_target(name), item) for name, item in statement.items]

@@ -49,8 +49,7 @@ class DynamicCommand:
                 return result
         except Error as error:
             error.position = None  # it counts in this text, not in the body
-            if error.context is None:
-                error.add_context(f'SQL statement "{text}"')
+            error.add_context(f'SQL statement "{text}"')
             raise
 
     def rows(self, frame: Frame, wanted: int) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minidb.errors import Error, ProgrammingError, SyntaxError_
+from minidb.errors import ProgrammingError, SyntaxError_
 from minidb.session.plpgsql.command import Command, Outcome
 from minidb.session.plpgsql.dynamic import DynamicCommand
 from minidb.session.plpgsql.frame import FOUND, Frame
@@ -27,48 +27,35 @@ def count_of(outcome: Outcome) -> int:
     return count
 
 
-class _Counting(Node):
-    """What sets FOUND and ROW_COUNT; an error in the SQL shows the SQL."""
+class _SqlNode(Node):
+    """Base of what runs one statement."""
 
-    __slots__ = ("_command", "_text")
+    __slots__ = ("_command",)
 
-    def __init__(self, line: int, command: Command | DynamicCommand, text: str | None) -> None:
+    def __init__(self, line: int, command: Command | DynamicCommand) -> None:
         super().__init__(line)
         self._command = command
-        self._text = text
-
-    def run(self, frame: Frame) -> Signal | None:
-        try:
-            self.count(frame)
-        except Error as error:
-            if self._text is not None and error.context is None and error is not frame.noted:
-                error.add_context(f'SQL statement "{self._text}"')
-            raise
-        return None
-
-    def count(self, frame: Frame) -> None:
-        """Run the command."""
-        raise NotImplementedError
 
 
-class Perform(_Counting):
+class Perform(_SqlNode):
     """PERFORM: the rows are computed and forgotten."""
 
     __slots__ = ()
     what = "PERFORM"
 
-    def count(self, frame: Frame) -> None:
+    def run(self, frame: Frame) -> Signal | None:
         count = count_of(self._command.run(frame))
         frame.row_count = count
         frame.values[FOUND] = count > 0
+        return None
 
 
-class RunSql(_Counting):
+class RunSql(_SqlNode):
     """A statement without INTO: it must not yield rows, for nobody takes them."""
 
     __slots__ = ()
 
-    def count(self, frame: Frame) -> None:
+    def run(self, frame: Frame) -> Signal | None:
         outcome = self._command.run(frame)
         if isinstance(outcome, list) or (isinstance(outcome, Result) and outcome.columns is not None):
             query = isinstance(outcome, list) or outcome.tag == "SELECT"
@@ -79,19 +66,21 @@ class RunSql(_Counting):
         if isinstance(outcome, int) or outcome.rowcount >= 0:
             frame.row_count = count_of(outcome)
             frame.values[FOUND] = frame.row_count > 0
+        return None
 
 
-class RunDynamic(_Counting):
+class RunDynamic(_SqlNode):
     """EXECUTE without INTO: rows are forgotten, FOUND stays."""
 
     __slots__ = ()
     what = "EXECUTE"
 
-    def count(self, frame: Frame) -> None:
+    def run(self, frame: Frame) -> Signal | None:
         frame.row_count = count_of(self._command.run(frame))
+        return None
 
 
-class SelectInto(_Counting):
+class SelectInto(_SqlNode):
     """A statement, static or EXECUTE, with INTO [STRICT]: the first row, or NULLs."""
 
     __slots__ = ("_sets_found", "_strict", "_targets", "what")
@@ -100,27 +89,23 @@ class SelectInto(_Counting):
         self,
         line: int,
         command: Command | DynamicCommand,
-        text: str | None,
         targets: RowTargets,
         strict: bool,
     ) -> None:
-        super().__init__(line, command, text)
+        super().__init__(line, command)
         self._targets = targets
         self._strict = strict
         self._sets_found = isinstance(command, Command)
         self.what = "SQL statement" if self._sets_found else "EXECUTE"
 
     def run(self, frame: Frame) -> Signal | None:
-        super().run(frame)
-        return None
-
-    def count(self, frame: Frame) -> None:
         rows = self._rows(frame)
         row = rows[0] if rows else None
         self._targets.store(frame, row, frame.columns)
         frame.row_count = len(rows[:1])
         if self._sets_found:
             frame.values[FOUND] = row is not None
+        return None
 
     def _rows(self, frame: Frame) -> list[Row]:
         outcome = self._command.run(frame)

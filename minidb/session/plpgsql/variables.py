@@ -55,7 +55,7 @@ class Record:
 
 Member = Variable | Record
 Shapes = list[Columns | None]  # by slot: the present columns of records
-Dependencies = dict[int, Columns]  # the slots of RECORD variables whose columns something was bound to
+Dependencies = dict[int, Columns | None]  # the slots of RECORD variables whose columns a binding relies on
 
 
 class Namespace:
@@ -122,37 +122,43 @@ class SlotScope(VariableScope):
         self.shapes = shapes
         self.dependencies: Dependencies = {}
 
-    def value(self, slot: int, field: int, type_: SqlType) -> Expr:
+    def value(self, binder: Binder, slot: int, field: int, type_: SqlType) -> Expr:
         """The expression that reads a slot, or one of its fields."""
         return Parameter(slot, type_) if field == NO_FIELD else RecordField(slot, field, type_)
 
     def find(self, binder: Binder, path: tuple[str, ...]) -> Expr | None:
         found = self.namespace.find(path)
-        return None if found is None else self._value_of(*found)
+        return None if found is None else self._value_of(binder, *found)
 
     def numbered(self, binder: Binder, number: int) -> Expr:
         if number > len(self.arguments):
             raise ProgrammingError(f"there is no parameter ${number}", sqlstate="42P02")
-        return self._value_of(self.arguments[number - 1], ())
+        return self._value_of(binder, self.arguments[number - 1], ())
 
     def row(self, binder: Binder, path: tuple[str, ...]) -> list[tuple[str, Expr]] | None:
         found = self.namespace.find(path)
         if found is None or found[1] or not isinstance(found[0], Record):
             return None
         record = found[0]
+        if record.columns is None and self.shapes[record.slot] is None:
+            self.dependencies[record.slot] = None
+            return []
         columns = columns_of(record, self.shapes, self.dependencies)
-        return [(name, self.value(record.slot, place, type_)) for place, (name, type_) in enumerate(columns)]
+        return [
+            (name, self.value(binder, record.slot, place, type_))
+            for place, (name, type_) in enumerate(columns)
+        ]
 
-    def _value_of(self, member: Member, rest: tuple[str, ...]) -> Expr:
+    def _value_of(self, binder: Binder, member: Member, rest: tuple[str, ...]) -> Expr:
         if isinstance(member, Variable):
-            return self.value(member.slot, NO_FIELD, member.type)
+            return self.value(binder, member.slot, NO_FIELD, member.type)
         if not rest:
             raise ProgrammingError(
                 f'the record "{member.name}" as a whole is not supported as a value here', sqlstate="0A000"
             )
         columns = columns_of(member, self.shapes, self.dependencies)
         place = field_of(member, columns, rest)
-        return self.value(member.slot, place, columns[place][1])
+        return self.value(binder, member.slot, place, columns[place][1])
 
 
 class ParameterScope(SlotScope):
@@ -164,8 +170,9 @@ class ParameterScope(SlotScope):
         super().__init__(namespace, arguments, shapes)
         self.sources: list[tuple[int, int]] = []  # (slot, field or NO_FIELD)
 
-    def value(self, slot: int, field: int, type_: SqlType) -> Expr:
+    def value(self, binder: Binder, slot: int, field: int, type_: SqlType) -> Expr:
         source = (slot, field)
         if source not in self.sources:
             self.sources.append(source)
+            binder.parameter_types.append(type_)
         return Parameter(self.sources.index(source), type_)

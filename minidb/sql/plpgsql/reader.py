@@ -216,6 +216,8 @@ class Reader:
         begin = self.index
         self.skip_to(";")
         end = self.index
+        if begin == end:
+            raise self.error()
         into: Into | None = None
         written = self.text[first.start : self.tokens[end - 1].end]
         for place in range(begin + 1, end):
