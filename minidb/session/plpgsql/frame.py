@@ -72,7 +72,7 @@ class Frame:
 
     def note(self, error: Error, line: int, what: str) -> None:
         """Add this call's line to an error's context, once; errors raised again have theirs."""
-        if self.noted is error or any(error is handled for handled in self.errors):
-            return
+        known = self.noted is error or any(error is handled for handled in self.errors)
         self.noted = error
-        error.add_context(f"PL/pgSQL function {self.name} line {line} {what}")
+        if not known:
+            error.add_context(f"PL/pgSQL function {self.name} line {line} {what}")
