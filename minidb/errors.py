@@ -63,8 +63,11 @@ class Error(Exception):
         self.context: str | None = None
 
     def add_context(self, line: str) -> None:
-        """One more line, for a call further out."""
-        self.context = line if self.context is None else f"{self.context}\n{line}"
+        """One more line, for a call further out; a recursion's lines are one."""
+        if self.context is None:
+            self.context = line
+        elif not f"\n{self.context}".endswith(f"\n{line}"):
+            self.context += f"\n{line}"
 
     @property
     def retryable(self) -> bool:

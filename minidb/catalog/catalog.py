@@ -156,9 +156,9 @@ class Catalog:
         """Whether a function or procedure has that name."""
         return name in self._routines
 
-    def routine(self, id_: int) -> Routine:
-        """The function or procedure with that id, which must exist."""
-        return self._routines_by_id[id_]
+    def routine(self, id_: int) -> Routine | None:
+        """The function or procedure with that id."""
+        return self._routines_by_id.get(id_)
 
     def routine_columns(self, routine: Routine) -> tuple[tuple[str, SqlType], ...]:
         """The names and types of what a routine yields."""

@@ -25,7 +25,7 @@ class ExecutionContext(EvaluationContext):
     """`transaction` is a Transaction, or for a lone SELECT any object with a snapshot's `get` and `batches`.
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
-    session     who runs the statement; it answers nextval / currval / setval / lastval
+    session     who runs the statement; it answers nextval / currval / setval / lastval, and users' functions
     """
 
     __slots__ = (
@@ -85,6 +85,11 @@ class ExecutionContext(EvaluationContext):
         """nextval / currval / setval / lastval."""
         result: int = self.session.sequence_value(operation, name, value)
         return result
+
+    def routine_rows(self, routine: int, values: list[Value]) -> list[Row]:
+        """The rows of a user's function: the session runs its body."""
+        rows: list[Row] = self.session.routine_rows(self.catalog, routine, values)
+        return rows
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""

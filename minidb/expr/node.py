@@ -48,6 +48,10 @@ class EvaluationContext:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError
 
+    def routine_rows(self, routine: int, values: list[Value]) -> list[Row]:
+        """The rows that a user's function, by its id, yields for these arguments."""
+        raise NotImplementedError
+
     def check_cancel(self) -> None:
         """Raise QueryCanceled if the statement was interrupted or timed out; cheap, but once a batch."""
         raise NotImplementedError

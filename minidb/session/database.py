@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_target
+from minidb.catalog.schema import Routine
 from minidb.session.prepared import Prepared
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
@@ -25,6 +27,10 @@ from minidb.txn.database import TransactionalStore
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.state import LockTarget
 from minidb.txn.transaction import Transaction
+from minidb.value.sql_types import Row, Value
+
+# What a procedure in Python runs: (session, values of its arguments) -> one row, or none.
+ProcedureFunction = Callable[[Any, Sequence[Value]], list[Row]]
 
 PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
 
@@ -40,6 +46,9 @@ class Database:
         self.store = store
         self.transactions = TransactionalStore(store)
         self.prepared: dict[Any, Prepared] = {}
+        self.routine_bodies: dict[int, tuple[Routine, Any]] = {}  # compiled, by the routine's id
+        self.procedures: dict[str, tuple[Routine, ...]] = {}  # those in Python, by name
+        self.procedure_functions: dict[str, ProcedureFunction] = {}  # what they run, by signature
         self.sessions = 0
         self.transactions.definition_key = catalogs.definition_key
         self.transactions.describe_target = self._describe
@@ -63,6 +72,7 @@ class Database:
         self._previous = self.catalog
         self.catalog = catalog
         self.prepared.clear()
+        self.routine_bodies.clear()
 
     def revoke_catalog(self, transaction: Transaction) -> None:
         """The commit that `publish_catalog` prepared has failed."""
@@ -73,6 +83,16 @@ class Database:
     def predecessor(self, catalog: Catalog) -> Catalog | None:
         """The catalog that held until `catalog` was published, if that is the newest."""
         return self._previous if catalog is self.catalog else None
+
+    def register(self, routine: Routine, function: ProcedureFunction) -> None:
+        """A procedure in Python, in place of one with the same name and input types."""
+        others = [
+            each for each in self.procedures.get(routine.name, ()) if each.signature != routine.signature
+        ]
+        self.procedures = {**self.procedures, routine.name: (*others, routine)}
+        self.procedure_functions = {**self.procedure_functions, routine.signature: function}
+        self.prepared.clear()
+        self.routine_bodies.clear()
 
     def remember(self, key: Any, prepared: Prepared) -> None:
         """Keep a prepared statement for others."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Routine
 from minidb.errors import NotSupportedError, ProgrammingError
 from minidb.plan.definitions import Begin, Commit, Release, Rollback, RollbackTo, Savepoint, SetTransaction
 from minidb.session.prepare import prepare
@@ -18,7 +19,7 @@ from minidb.sql.binder import Variables
 from minidb.sql.parse import ParsedStatement
 from minidb.value.sql_types import SqlType
 
-_TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
+TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
 
 
 class InnerStatement:
@@ -27,7 +28,7 @@ class InnerStatement:
     __slots__ = ("_prepared", "parsed", "types", "variables")
 
     def __init__(self, parsed: ParsedStatement, variables: Variables, types: Sequence[SqlType]) -> None:
-        if isinstance(parsed.tree, _TRANSACTION_CONTROL):
+        if isinstance(parsed.tree, TRANSACTION_CONTROL):
             raise NotSupportedError(
                 f"{parsed.kind.upper()} is not allowed in a routine", position=parsed.offset + 1
             )
@@ -38,10 +39,12 @@ class InnerStatement:
         self.types = tuple(types)
         self._prepared: Prepared | None = None  # under the catalog that it was last run with
 
-    def prepared(self, catalog: Catalog, settings: Mapping[str, Any]) -> Prepared:
-        """The statement, ready to run under `catalog`."""
+    def prepared(
+        self, catalog: Catalog, settings: Mapping[str, Any], procedures: Mapping[str, Sequence[Routine]]
+    ) -> Prepared:
+        """The statement, ready to run under `catalog`; `procedures` are the others that it may call."""
         found = self._prepared
         if found is None or found.catalog is not catalog:
-            found = prepare(self.parsed, catalog, self.types, settings, self.variables)
+            found = prepare(self.parsed, catalog, self.types, settings, self.variables, procedures)
             self._prepared = found
         return found

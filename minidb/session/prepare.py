@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Routine
 from minidb.exec.fast_change import compile_bulk_change, compile_change
 from minidb.exec.fast_query import compile_query
 from minidb.plan.changes import Change
@@ -19,6 +21,7 @@ from minidb.session.prepared import Prepared, row_converter
 from minidb.sql.bind import bind
 from minidb.sql.binder import VariableScope
 from minidb.sql.parse import ParsedStatement
+from minidb.sql.view_columns import routines_called
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import SqlType
 
@@ -29,14 +32,15 @@ def prepare(
     parameter_types: Sequence[SqlType],
     settings: Mapping[str, Any],
     variables: VariableScope | None = None,
+    procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
 ) -> Prepared:
-    """The statement, ready to run under `catalog`; see `bind` for `variables`."""
-    bound = bind(parsed, catalog, parameter_types, settings, variables)
+    """The statement, ready to run under `catalog`; see `bind` for `variables` and `procedures`."""
+    bound = bind(parsed, catalog, parameter_types, settings, variables, procedures)
     statement = bound.plan
     locks_rows = False
     columns = bound.columns if bound.columns else None
     if isinstance(statement, Plan):
-        locks_rows = any(isinstance(node, Lock | Change) for node in walk_plan(statement))
+        locks_rows = _needs_transaction(statement)
         statement = resolve(optimize(statement))
     elif isinstance(statement, CreateTable) and statement.source is not None:
         statement = replace(statement, source=resolve(optimize(statement.source)))
@@ -64,6 +68,11 @@ def _add_fast_forms(prepared: Prepared, parameter_count: int | None) -> None:
         prepared.bulk_change = compile_bulk_change(statement, parameter_count)
     elif isinstance(statement, Plan) and not prepared.locks_rows:
         prepared.fast_query = compile_query(statement, parameter_count)
+
+
+def _needs_transaction(plan: Plan) -> bool:
+    """Whether it locks or writes, or calls what may: a user's function."""
+    return any(isinstance(node, Lock | Change) for node in walk_plan(plan)) or bool(routines_called(plan))
 
 
 def _tag(statement: Plan | Definition | Utility) -> str:

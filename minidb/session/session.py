@@ -23,13 +23,13 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
 from minidb.plan.changes import Change
-from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
+from minidb.plan.definitions import Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
 from minidb.plan.nodes import Lock, Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.plan.traverse import walk_plan
-from minidb.session import shape, utility
-from minidb.session.inner_statement import InnerStatement
+from minidb.session import routines, shape, utility
+from minidb.session.inner_statement import TRANSACTION_CONTROL, InnerStatement
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
@@ -39,7 +39,7 @@ from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
-from minidb.value.sql_types import SqlType, Value
+from minidb.value.sql_types import Row, SqlType, Value
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -247,10 +247,11 @@ class Session(SessionState):
         assert transaction is not None
         self.interruption.check()
         if fixed:
-            prepared = inner.prepared(self.catalog, self.settings)
+            prepared = self.prepare_inner(inner)
             return self._run_fixed(prepared, transaction, list(values))
         while True:
-            prepared = inner.prepared(self._current_catalog(), self.settings)
+            self._current_catalog()
+            prepared = self.prepare_inner(inner)
             start = transaction.savepoint()
             try:
                 return self._run_command(prepared, transaction, list(values))
@@ -289,10 +290,6 @@ class Session(SessionState):
                 self._private[(text, types)] = found
         return found
 
-    def evaluation_context(self, values: list[Value]) -> ExecutionContext:
-        """Where expressions are computed that belong to no statement; `values` are its parameters."""
-        return self._context(self.transaction, self.catalog, values)
-
     def _run_command(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
@@ -318,6 +315,33 @@ class Session(SessionState):
             raise NotSupportedError(f"{prepared.tag} is not allowed in a non-volatile function")
         context = self._context(transaction, prepared.catalog, values)
         result = self._stream(prepared, statement, context)
+        result.materialise()
+        return result
+
+    def prepare_inner(self, inner: InnerStatement) -> Prepared:
+        """A statement of a routine, prepared for what the open transaction sees."""
+        return inner.prepared(self.catalog, self.settings, self.database.procedures)
+
+    def evaluation_context(self, parameters: list[Value]) -> ExecutionContext:
+        """What expressions are evaluated in that belong to no plan; they see later changes of the list."""
+        return self._context(self.transaction, self.catalog, parameters)
+
+    def routine_rows(self, catalog: Catalog, routine: int, values: list[Value]) -> list[Row]:
+        """The rows of a user's function: what the executor's expressions call."""
+        found = catalog.routine(routine)
+        assert found is not None
+        return routines.run(self, catalog, found, values)
+
+    def execute_inside(self, text: str, parameters: Parameters) -> Result:
+        """Run a statement of a Python procedure: a command of the statement that calls it."""
+        transaction = self.transaction
+        assert transaction is not None
+        self.interruption.check()
+        prepared = self._prepare(text, parameters)
+        statement = prepared.statement
+        if isinstance(statement, TRANSACTION_CONTROL):
+            raise NotSupportedError(f"{prepared.text.split()[0].upper()} is not allowed in a procedure")
+        result = self._run(prepared, parameters, text)
         result.materialise()
         return result
 
@@ -351,7 +375,8 @@ class Session(SessionState):
             raise InFailedTransaction(IN_FAILED_TRANSACTION)
         values = bind_values(tuple(parsed.parameters), parameters)
         types = signature_of(values)
-        return prepare(parsed, self._current_catalog(), types, self.settings)
+        procedures = self.database.procedures
+        return prepare(parsed, self._current_catalog(), types, self.settings, None, procedures)
 
     def _prepared_shape(self, text: str, values: list[Any]) -> Prepared | None:
         """A shape's statement; None if it cannot be prepared as one (the text itself will say why)."""
@@ -456,6 +481,8 @@ class Session(SessionState):
             tag = run_definition(statement, context)
             if transaction.catalog_changed:
                 self.catalog_has_changed()
+            if isinstance(statement, PutRoutine):
+                routines.check_definition(self, statement)
             return Result(tag, rowcount=-1)
         assert isinstance(statement, Plan)
         if prepared.changes_rows:

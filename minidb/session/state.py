@@ -12,7 +12,7 @@ from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
-from minidb.errors import InFailedTransaction, InternalError, NotSupportedError
+from minidb.errors import InFailedTransaction, InternalError, NotSupportedError, OperationalError
 from minidb.exec.context import ExecutionContext
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
@@ -29,6 +29,8 @@ from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
+
+MOST_CALLS = 500  # of routines, inside of each other; Python's own limit may be reached before
 
 
 class SessionState:
@@ -49,6 +51,7 @@ class SessionState:
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
+        self.calls = 0  # routines that run at this moment, inside of each other
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
         self.notices = Notices()
@@ -78,9 +81,27 @@ class SessionState:
         """The statement that a text is, its parameters of these types; takes a snapshot for it."""
         raise NotImplementedError
 
-    def evaluation_context(self, values: list[Value]) -> ExecutionContext:
-        """Where expressions are computed that belong to no statement; `values` are its parameters."""
+    def prepare_inner(self, inner: InnerStatement) -> Prepared:
+        """A statement of a routine, prepared for what the open transaction sees."""
         raise NotImplementedError
+
+    def evaluation_context(self, parameters: list[Value]) -> ExecutionContext:
+        """What expressions are evaluated in that belong to no plan; they see later changes of the list."""
+        raise NotImplementedError
+
+    def enter_call(self) -> None:
+        """A routine begins; 54001 if too many call each other."""
+        if self.calls >= MOST_CALLS:
+            raise OperationalError(
+                "stack depth limit exceeded",
+                sqlstate="54001",
+                hint="Functions call each other too deeply.",
+            )
+        self.calls += 1
+
+    def leave_call(self) -> None:
+        """The routine has ended."""
+        self.calls -= 1
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -132,6 +153,7 @@ class SessionState:
 
     def commit(self) -> bool:
         """Commit the open transaction; False if it had failed and was rolled back instead."""
+        self._refuse_in_call()
         transaction = self.transaction
         if transaction is None:
             return True
@@ -158,6 +180,7 @@ class SessionState:
 
     def rollback(self) -> None:
         """Undo the open transaction."""
+        self._refuse_in_call()
         transaction = self.transaction
         if transaction is None:
             return
@@ -169,6 +192,11 @@ class SessionState:
             raise
         finally:
             self._end(self._settings_before)
+
+    def _refuse_in_call(self) -> None:
+        """A routine cannot end the transaction of the statement that called it."""
+        if self.calls:
+            raise InternalError("invalid transaction termination", sqlstate="2D000")
 
     def _end(self, settings: dict[str, Any] | None) -> None:
         self.transaction = None

@@ -11,6 +11,7 @@ from minidb.errors import InternalError, NotSupportedError
 from minidb.plan.definitions import (
     Analyze,
     Begin,
+    Call,
     Checkpoint,
     Commit,
     Copy,
@@ -32,6 +33,7 @@ from minidb.plan.explain import explain
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
+from minidb.session import routines
 from minidb.session import settings as settings_
 from minidb.session.result import Result
 from minidb.session.state import SessionState
@@ -92,6 +94,8 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
                 raise NotSupportedError(f"DISCARD {what.upper()} is not supported")
             session.database.prepared.clear()
             return Result("DISCARD " + what.upper())
+        case Call():
+            return routines.call(session, statement, values)
         case Copy():
             from minidb.session import copy
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from minidb.catalog.catalog import Catalog
-from minidb.catalog.schema import Table
+from minidb.catalog.schema import Routine, Table
 from minidb.errors import Error, ProgrammingError
 from minidb.expr.node import Expr
 from minidb.plan.definitions import Analyze, Copy, Definition, Do, Explain, Utility, Vacuum
@@ -25,19 +26,21 @@ from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
 from minidb.sql.bind_query import bind_query
+from minidb.sql.bind_routine_call import bind_call, bind_value
 from minidb.sql.bind_table import refuse_at, relation_named, scan
 from minidb.sql.binder import Binder, BoundQuery, Parts, VariableScope
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
 from minidb.sql.do_statement import DoStatement
-from minidb.sql.parse import ParsedStatement, parse_tokens
+from minidb.sql.parse import ParsedStatement, parse_tokens, query_tree
 from minidb.sql.plpgsql.parse import parse_body
+from minidb.sql.routine_syntax import CallStatement
 from minidb.sql.scope import Scope
 from minidb.sql.token_sequence import too_deep
 from minidb.sql.utility import AnalyzeStatement, ExplainStatement, TableName
 from minidb.value.sql_types import SqlType
 
-PARTS: Final = Parts(bind_expression, bind_query, bind_change)
+PARTS: Final = Parts(bind_expression, bind_query, bind_change, bind_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +58,20 @@ def bind(
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
     variables: VariableScope | None = None,
+    procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
 ) -> Bound:
-    """The statement, with every name and type resolved against `catalog`; inside of a routine its
-    `variables` are parameters."""
-    binder = Binder(catalog, parameter_types, settings or {}, PARTS, variables)
+    """The statement, with every name and type resolved against `catalog`.
+
+    Inside of a routine its `variables` are parameters. `procedures` are those that are not in the catalog.
+    """
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS, variables, procedures)
     try:
         return _bind(binder, statement)
     except RecursionError:
         raise too_deep() from None
 
 
-def bind_value(
+def bind_alone(
     statement: ParsedStatement, catalog: Catalog, settings: Mapping[str, Any], variables: VariableScope
 ) -> Expr | None:
     """The expression that `SELECT expression` is, evaluable without a row; None if it takes a plan."""
@@ -101,6 +107,9 @@ def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
     elif isinstance(tree, AnalyzeStatement):
         tables = tuple([_table(binder, name) for name in tree.tables])
         plan = Vacuum(tables, tree.analyze) if tree.vacuum else Analyze(tables)
+    elif isinstance(tree, CallStatement):
+        plan = bind_call(binder, query_tree(statement.source, list(tree.tokens)))
+        columns = plan.routine.columns
     elif isinstance(tree, CopyStatement):
         plan = _copy(binder, tree, statement)
     elif isinstance(tree, DoStatement):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Routine
 from minidb.expr.node import Column, Expr, Parameter
 from minidb.plan.nodes import Plan
 from minidb.sql.scope import Scope
@@ -47,6 +49,7 @@ class Parts:
     expression: Callable[[Binder, exp.Expression, Scope], Expr]
     query: Callable[[Binder, exp.Expression, Scope | None, bool], BoundQuery]
     change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
+    user_function: Callable[[Binder, str, exp.Expression, Scope], Expr]
 
 
 class VariableScope:
@@ -100,6 +103,7 @@ class Binder:
         "next_id",
         "parameter_types",
         "parts",
+        "procedures",
         "settings",
         "variables",
         "views",
@@ -112,9 +116,11 @@ class Binder:
         settings: Mapping[str, Any],
         parts: Parts,
         variables: VariableScope | None = None,
+        procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
     ) -> None:
         self.catalog = catalog
         self.variables = variables
+        self.procedures = procedures  # those in Python, by name
         self.parameter_types: list[SqlType] = list(parameter_types)
         self.settings = settings
         self.parts = parts

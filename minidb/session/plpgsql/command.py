@@ -141,7 +141,8 @@ class Command:
             raise NotSupportedError("unsupported transaction command in PL/pgSQL")
         scope = ParameterScope(self._namespace, self._arguments, frame.shapes)
         try:
-            prepared = prepare(parsed, catalog, (), frame.session.settings, scope)
+            session = frame.session
+            prepared = prepare(parsed, catalog, (), session.settings, scope, session.database.procedures)
         except Error as error:
             if error.position is not None:
                 error.position += self.fragment.offset

@@ -16,7 +16,7 @@ from minidb.session.plpgsql.command import Command
 from minidb.session.plpgsql.conversions import Conversion
 from minidb.session.plpgsql.frame import Frame
 from minidb.session.plpgsql.variables import Dependencies, Member, Namespace, SlotScope
-from minidb.sql.bind import bind_value
+from minidb.sql.bind import bind_alone
 from minidb.sql.plpgsql.syntax import Fragment
 from minidb.value.sql_types import SqlType, Value
 
@@ -85,7 +85,7 @@ class Expression:
         catalog = frame.session.catalog
         scope = SlotScope(self._namespace, self._arguments, frame.shapes)
         try:
-            expression = bind_value(fragment.parsed, catalog, frame.session.settings, scope)
+            expression = bind_alone(fragment.parsed, catalog, frame.session.settings, scope)
             if expression is not None and not any(node.holds_plan() for node in walk(expression)):
                 converted = fold_expression(self._convert(expression))
                 bound = _Bound(catalog, scope.dependencies, converted, expression.type, None)
