@@ -14,6 +14,7 @@ from typing import Any
 import minidb.errors as errors
 from minidb.catalog.describe import describe
 from minidb.driver.cursor import Cursor, Parameters, RowFactory
+from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
 from minidb.session.database import open_database
@@ -57,6 +58,21 @@ class Connection:
     def executescript(self, script: str) -> Cursor:
         """A new cursor that has run several statements, separated by semicolons."""
         return self.cursor().executescript(script)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a procedure with the values of its input arguments; the row of its results, or None.
+
+        As CALL does, it runs in the open transaction, or, in autocommit mode, in one of its own.
+        """
+        self._check_open()
+        cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
+        return cursor.fetchone() if cursor.description is not None else None
+
+    @property
+    def database(self) -> Database:
+        """What all connections of this process to the database share."""
+        self._check_open()
+        return Database(self._session.database)
 
     # --- transactions -----------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
 from minidb.plan.changes import Change
-from minidb.plan.definitions import Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
+from minidb.plan.definitions import Call, Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
 from minidb.plan.nodes import Lock, Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -331,6 +331,22 @@ class Session(SessionState):
         found = catalog.routine(routine)
         assert found is not None
         return routines.run(self, catalog, found, values)
+
+    def call_text(self, name: str, count: int) -> str:
+        """CALL of the procedure of that name, with a place for each of so many input values."""
+        catalog = self.database.catalog if self.transaction is None else self.catalog
+        procedures = self.database.procedures
+        found = self._call_texts.get((name, count))
+        if found is None or found[0] is not catalog or found[1] is not procedures:
+            text = routines.call_text(catalog, procedures, name, count)
+            found = self._call_texts[(name, count)] = (catalog, procedures, text)
+        return found[2]
+
+    def output_places(self, text: str, parameters: Parameters) -> list[int]:
+        """The places of the OUT and INOUT arguments in a CALL."""
+        statement = self._prepare(text, parameters).statement
+        assert isinstance(statement, Call)
+        return [place for place, each in enumerate(statement.routine.arguments) if each.mode != "in"]
 
     def execute_inside(self, text: str, parameters: Parameters) -> Result:
         """Run a statement of a Python procedure: a command of the statement that calls it."""
