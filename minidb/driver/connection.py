@@ -13,6 +13,7 @@ from typing import Any
 
 import minidb.errors as errors
 from minidb.catalog.describe import describe
+from minidb.catalog.describe_routines import describe_routines
 from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
@@ -136,6 +137,13 @@ class Connection:
         """The tables, views and sequences, a line each; or one table's definition. For people to read."""
         self._check_open()
         return describe(self._session.visible_catalog(), name)
+
+    def describe_routines(self, name: str | None = None) -> list[str]:
+        """The functions and procedures, a line each; or those of one name, with their bodies."""
+        self._check_open()
+        session = self._session
+        others = [each for same_name in session.database.procedures.values() for each in same_name]
+        return describe_routines(session.visible_catalog(), others, name)
 
     # --- messages ---------------------------------------------------------------------------------
 
