@@ -56,14 +56,15 @@ def check_definition(session: SessionState, definition: PutRoutine) -> None:
     try:
         language.check(compiled(session.database, routine), routine, session)
     except Error as error:
+        if language is PLPGSQL:
+            line = 1 if error.position is None else routine.body.count("\n", 0, error.position - 1) + 1
+            error.add_context(f'compilation of PL/pgSQL function "{routine.name}" near line {line}')
+        elif error.position is None:
+            error.add_context(f'SQL function "{routine.name}"')
         if error.position is not None:
             start = definition.body_start
             error.position = None if start is None else start + error.position
-        error.add_context(f'{_LABELS[language.name]} function "{routine.name}"')
         raise
-
-
-_LABELS: Final = {"sql": "SQL", "plpgsql": "PL/pgSQL"}
 
 
 def run(session: SessionState, catalog: Catalog, routine: Routine, values: Sequence[Value]) -> list[Row]:
