@@ -50,6 +50,7 @@ from minidb.errors import (
     Warning,
 )
 from minidb.session.check import check
+from minidb.session.notices import Notice
 
 __version__ = "0.1.0"
 
@@ -76,6 +77,7 @@ __all__ = [
     "InternalError",
     "LockNotAvailable",
     "NotSupportedError",
+    "Notice",
     "OperationalError",
     "ProgrammingError",
     "QueryCanceled",
