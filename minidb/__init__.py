@@ -52,6 +52,7 @@ from minidb.errors import (
     Warning,
 )
 from minidb.session.check import check
+from minidb.session.notices import Notice
 
 __version__ = "0.1.0"
 
@@ -79,6 +80,7 @@ __all__ = [
     "InternalError",
     "LockNotAvailable",
     "NotSupportedError",
+    "Notice",
     "OperationalError",
     "ProcedureTransaction",
     "ProgrammingError",

@@ -125,6 +125,22 @@ def _record_fields(binder: Binder, tree: exp.Expression) -> list[Output] | None:
     return None if fields is None else [Output(name, field, tree) for name, field in fields]
 
 
+def with_record_fields(binder: Binder, trees: list[exp.Expression]) -> list[exp.Expression]:
+    """The fields of a VALUES list, `record.*` of a routine's variable taken apart."""
+    if binder.variables is None:
+        return trees
+    found: list[exp.Expression] = []
+    for tree in trees:
+        outputs = None
+        if isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
+            outputs = _record_fields(binder, tree)
+        if outputs is None:
+            found.append(tree)
+        else:
+            found.extend([exp.column(output.name, tree.args["table"], quoted=True) for output in outputs])
+    return found
+
+
 def all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:
     if not scope.relations:
         raise SyntaxError_("SELECT * with no tables specified is not valid", position=position_of(tree))

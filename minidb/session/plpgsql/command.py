@@ -128,6 +128,10 @@ class Command:
             frame, session.catalog if frame.fixed else session.visible_catalog()
         ).prepared.columns
 
+    def statement(self, frame: Frame) -> object:
+        """What was bound: a plan, or for a utility statement what it says."""
+        return self._bind(frame, frame.session.catalog).prepared.statement
+
     def dependencies(self) -> Dependencies:
         """What the present form relies on."""
         return {} if self._bound is None else self._bound.dependencies

@@ -7,10 +7,7 @@ as in PostgreSQL: a branch that is never taken may name a table that does not ex
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
-
-from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Routine
@@ -25,7 +22,7 @@ from minidb.session.plpgsql.dynamic import DynamicCommand
 from minidb.session.plpgsql.expression import Expression
 from minidb.session.plpgsql.loops import ForInteger, ForQuery, Loop
 from minidb.session.plpgsql.node import Node
-from minidb.session.plpgsql.queries import Perform, RunDynamic, RunSql, SelectInto
+from minidb.session.plpgsql.queries import CallProcedure, Perform, RunDynamic, RunSql, SelectInto
 from minidb.session.plpgsql.raising import Assert, Raise, RaiseAgain, RecordText
 from minidb.session.plpgsql.routine_shape import RoutineShape
 from minidb.session.plpgsql.targets import FieldTarget, RowTargets, find_target, row_targets
@@ -33,6 +30,7 @@ from minidb.session.plpgsql.types import declared_type
 from minidb.session.plpgsql.variables import Member, Namespace, Record, Shapes, Variable
 from minidb.sql.plpgsql import syntax
 from minidb.sql.plpgsql.syntax import Body, Dynamic, Fragment, Name, Statement
+from minidb.sql.plpgsql.trees import as_columns, call_arguments
 from minidb.value.sql_types import BOOLEAN, INTEGER, TEXT, SqlType, Value
 
 _HANDLED: Final = ("sqlstate", "sqlerrm")
@@ -47,7 +45,8 @@ class Compiler:
         self._catalog = catalog
         outermost = Namespace(None, None)
         outermost.members["found"] = Variable("found", 0, BOOLEAN)
-        self.shape = RoutineShape(routine, outermost, 1)
+        columns = () if routine is None else catalog.routine_columns(routine)
+        self.shape = RoutineShape(routine, columns, outermost, 1)
         self.values: list[Value] = [None] * self.shape.next_slot
         self.shapes: Shapes = [None] * self.shape.next_slot
         self._namespace = outermost
@@ -83,21 +82,13 @@ class Compiler:
         return found[0] if found is not None and not found[1] and isinstance(found[0], Record) else None
 
     def row_query(self, fragment: Fragment) -> Command:
-        """ROW(a, b) or (a, b) as a query of columns; else the expression's query itself."""
-        tree = fragment.parsed.tree
-        assert isinstance(tree, exp.Select)
-        if len(tree.expressions) == 1:
-            value = tree.expressions[0]
-            fields: list[exp.Expression] | None = None
-            if isinstance(value, exp.Tuple) or (
-                isinstance(value, exp.Anonymous) and str(value.this).lower() == "row"
-            ):
-                fields = value.expressions
-            if fields is not None:
-                named = [exp.alias_(field.copy(), f"f{place}") for place, field in enumerate(fields, 1)]
-                tree = exp.Select(expressions=named)
-                fragment = replace(fragment, parsed=replace(fragment.parsed, tree=tree))
-        return Command(fragment, self._namespace, self.shape.arguments)
+        """An expression that yields a row, as a query of its columns."""
+        return Command(as_columns(fragment), self._namespace, self.shape.arguments)
+
+    def _writable(self, name: Name | None) -> RowTargets | None:
+        """The variable of that name, if there is one that may be assigned."""
+        found = None if name is None else self._namespace.find(name.path)
+        return None if found is None or found[0].constant else RowTargets([found])
 
     def _find_target(self, name: Name) -> RowTargets:
         return RowTargets([find_target(name, self._namespace)])
@@ -285,11 +276,16 @@ class Compiler:
         return Assert(line, self.expression(statement.condition, as_boolean), message)
 
     def sql(self, statement: syntax.Sql, line: int) -> Node:
-        command = self.command(statement.query)
+        command = Command(statement.query, self._namespace, self.shape.arguments)
         if statement.into is not None:
             targets = row_targets(statement.into.targets, self._namespace)
             return SelectInto(line, command, targets, statement.into.strict)
-        return Perform(line, command) if statement.perform else RunSql(line, command)
+        if statement.perform:
+            return Perform(line, command)
+        arguments = call_arguments(statement.query)
+        if arguments is None:
+            return RunSql(line, command)
+        return CallProcedure(line, command, [self._writable(name) for name in arguments])
 
     def execute(self, statement: syntax.Execute, line: int) -> Node:
         command = self.command(statement.query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minidb.errors import ProgrammingError, SyntaxError_
+from minidb.plan.definitions import Call
 from minidb.session.plpgsql.command import Command, Outcome
 from minidb.session.plpgsql.dynamic import DynamicCommand
 from minidb.session.plpgsql.frame import FOUND, Frame
@@ -129,3 +130,36 @@ class SelectInto(_SqlNode):
         if not rows and self._strict:
             raise ProgrammingError("query returned no rows", sqlstate="P0002")
         return rows
+
+
+class CallProcedure(_SqlNode):
+    """CALL: the procedure's INOUT and OUT arguments go to the variables that stand in their places."""
+
+    __slots__ = ("_arguments",)
+    what = "CALL"
+
+    def __init__(self, line: int, command: Command, arguments: list[RowTargets | None]) -> None:
+        super().__init__(line, command)
+        self._arguments = arguments  # the call's, None where one is no variable
+
+    def run(self, frame: Frame) -> Signal | None:
+        rows = self._command.rows(frame, 1)
+        columns = frame.columns
+        if not rows:
+            return None
+        assert isinstance(self._command, Command)
+        call = self._command.statement(frame)
+        assert isinstance(call, Call)
+        declared = call.routine.arguments
+        if len(declared) != len(self._arguments):
+            declared = call.routine.inputs  # OUT arguments left out
+        targets = zip(declared, self._arguments, strict=False)
+        outputs = [(argument, target) for argument, target in targets if argument.mode != "in"]
+        for (argument, target), value, column in zip(outputs, rows[0], columns, strict=False):
+            if target is None:
+                raise SyntaxError_(
+                    f'procedure parameter "{argument.name}" is an output parameter '
+                    "but corresponding argument is not writable"
+                )
+            target.store(frame, (value,), (column,))
+        return None

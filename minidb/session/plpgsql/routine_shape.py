@@ -18,7 +18,9 @@ class RoutineShape:
     arguments      what `$1`, `$2`, ... are
     """
 
-    def __init__(self, routine: Routine | None, namespace: Namespace, next_slot: int) -> None:
+    def __init__(
+        self, routine: Routine | None, columns: Columns, namespace: Namespace, next_slot: int
+    ) -> None:
         self.described = "inline_code_block"
         self.columns: Columns = ()
         self.returns_set = False
@@ -32,7 +34,7 @@ class RoutineShape:
             return
         namespace.label = routine.name
         self.described = routine.signature
-        self.columns = routine.columns
+        self.columns = columns
         self.returns_set = routine.returns_set
         self.returns_row = routine.returns_row
         self.fixed = routine.volatility != "volatile"
@@ -45,7 +47,7 @@ class RoutineShape:
                 self.output_slots.append(variable.slot)
         is_table = routine.returns_set and routine.returns_row and routine.row_of is None
         if is_table and not self.output_slots:
-            for name, type_ in routine.columns:
+            for name, type_ in columns:
                 self.output_slots.append(self._declare(namespace, name, type_).slot)
 
     def _declare(self, namespace: Namespace, name: str, type_: SqlType) -> Variable:

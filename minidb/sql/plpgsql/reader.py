@@ -143,7 +143,12 @@ class Reader:
         if token.kind != STRING:
             raise self.error()
         self.index += 1
-        tree = self._located(lambda: parse("SELECT " + token.text), token.start - 7)[0].tree
+        end = token
+        while self.token.kind == STRING and "\n" in self.text[end.end : self.token.start]:
+            end = self.token  # strings on successive lines are one
+            self.index += 1
+        written = self.text[token.start : end.end]
+        tree = self._located(lambda: parse("SELECT " + written), token.start - 7)[0].tree
         assert isinstance(tree, exp.Select)
         return str(tree.expressions[0].this)
 
