@@ -38,7 +38,7 @@ from minidb.value.sql_types import (
     DATE,
     DOUBLE,
     INTERVAL,
-    JSONB,
+    JSON,
     NUMERIC,
     TEXT,
     TIME,
@@ -63,8 +63,8 @@ _TYPES: Final[dict[Any, SqlType]] = {
     datetime.datetime: TIMESTAMPTZ,
     datetime.timedelta: INTERVAL,
     uuid.UUID: UUID,
-    dict: JSONB,
-    list: JSONB,
+    dict: JSON,
+    list: JSON,
 }
 
 
@@ -86,7 +86,7 @@ class Database:
         Its first parameter gets a `ProcedureTransaction`; the others are the procedure's arguments, with
         types from their annotations: bool, int (bigint), float (double precision), Decimal (numeric), str
         (text), bytes (bytea), date, time, datetime (timestamp with time zone), timedelta (interval), UUID,
-        dict and list (jsonb), or `Annotated[int, "smallint"]` for any SQL type. Defaults are the arguments'
+        dict and list (json), or `Annotated[int, "smallint"]` for any SQL type. Defaults are the arguments'
         defaults. What it returns is the result: nothing, a value, or a tuple with a column each.
         """
 

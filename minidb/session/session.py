@@ -291,6 +291,17 @@ class Session(SessionState):
         return found
 
     def _run_command(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
+        fast = self._run_fast_form(prepared, transaction, values)
+        if fast is not None:
+            return fast
+        if isinstance(prepared.statement, Utility):
+            return utility.run(self, prepared.statement, values)
+        result = self._run_statement(prepared, transaction, values, prepared.catalog)
+        result.materialise()
+        return result
+
+    def _run_fast_form(self, prepared: Prepared, transaction: Transaction, values: Any) -> Result | None:
+        """The result of the statement's fast form, if it has one that takes these values."""
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
             if rows is not NotImplemented:
@@ -301,11 +312,7 @@ class Session(SessionState):
             if count is not NotImplemented:
                 return Result(prepared.tag, None, None, None, count)
             transaction.rollback_to(start)
-        if isinstance(prepared.statement, Utility):
-            return utility.run(self, prepared.statement, values)
-        result = self._run_statement(prepared, transaction, values, prepared.catalog)
-        result.materialise()
-        return result
+        return None
 
     def _run_fixed(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
         statement = prepared.statement
@@ -357,7 +364,16 @@ class Session(SessionState):
         statement = prepared.statement
         if isinstance(statement, TRANSACTION_CONTROL):
             raise NotSupportedError(f"{prepared.text.split()[0].upper()} is not allowed in a procedure")
-        result = self._run(prepared, parameters, text)
+        start = transaction.savepoint()
+        try:
+            fast = None if self.failed else self._run_fast_form(prepared, transaction, parameters)
+        except StatementRestart:
+            transaction.rollback_to(start)
+            fast = None
+        except BaseException:
+            self._fail(transaction, start)
+            raise
+        result = self._run(prepared, parameters, text) if fast is None else fast
         result.materialise()
         return result
 
@@ -400,7 +416,7 @@ class Session(SessionState):
             prepared = self._prepare(text, values)
         except Error:
             return None
-        return prepared if isinstance(prepared.statement, Plan) else None
+        return prepared if isinstance(prepared.statement, Plan | Call) else None
 
     def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
         cache = self._private if catalog is not self.database.catalog else self.prepared
