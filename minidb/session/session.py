@@ -272,9 +272,9 @@ class Session(SessionState):
             return utility.run(self, prepared.statement, values)
         return self._run_statement(prepared, transaction, values, prepared.catalog)
 
-    def prepare_typed(self, text: str, types: tuple[SqlType, ...]) -> Prepared:
-        """The statement that a text is, its parameters of these types; takes a snapshot for it."""
-        catalog = self._current_catalog()
+    def prepare_typed(self, text: str, types: tuple[SqlType, ...], *, fixed: bool) -> Prepared:
+        """The statement that a text is, its parameters of these types; unless `fixed`, on a new snapshot."""
+        catalog = self.catalog if fixed else self._current_catalog()
         found = self._cached((text, types), catalog)
         if found is None:
             statements = parse(text)

@@ -78,8 +78,8 @@ class SessionState:
         in `run_inner`. Rows may still be computed while they are fetched."""
         raise NotImplementedError
 
-    def prepare_typed(self, text: str, types: tuple[SqlType, ...]) -> Prepared:
-        """The statement that a text is, its parameters of these types; takes a snapshot for it."""
+    def prepare_typed(self, text: str, types: tuple[SqlType, ...], *, fixed: bool) -> Prepared:
+        """The statement that a text is, its parameters of these types; unless `fixed`, on a new snapshot."""
         raise NotImplementedError
 
     def prepare_inner(self, inner: InnerStatement) -> Prepared:

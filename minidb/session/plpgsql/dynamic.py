@@ -35,7 +35,7 @@ class DynamicCommand:
         frame.interrupt.check()
         try:
             while True:
-                prepared = session.prepare_typed(text, types)
+                prepared = session.prepare_typed(text, types, fixed=frame.fixed)
                 if isinstance(prepared.statement, _TRANSACTION_CONTROL):
                     raise NotSupportedError("EXECUTE of transaction commands is not implemented")
                 start = transaction.savepoint()

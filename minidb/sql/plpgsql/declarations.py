@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minidb.errors import SyntaxError_
-from minidb.sql.plpgsql.lexer import END, NUMBER, QUOTED, SYMBOL, WORD
+from minidb.sql.plpgsql.lexer import END, NUMBER, QUOTED, WORD
 from minidb.sql.plpgsql.reader import Reader
 from minidb.sql.plpgsql.syntax import Declaration, TypeReference
 
@@ -62,12 +62,7 @@ def _declaration(reader: Reader) -> Declaration:
 
 def type_reference(reader: Reader) -> TypeReference:
     """A type's name with its modifiers, name%TYPE, name%ROWTYPE or RECORD."""
-    token = reader.token
-    position = token.start
-    if token.kind not in (WORD, QUOTED):
-        if token.kind == SYMBOL and token.text == ";":
-            raise reader.wrong('missing data type declaration at or near ";"')
-        raise reader.error()
+    position = reader.token.start
     words: list[str] = []
     path: list[str] = []
     modifiers: list[int] = []
@@ -96,6 +91,9 @@ def type_reference(reader: Reader) -> TypeReference:
             raise reader.unsupported("an array type")
         else:
             break
+    if not words:
+        written = reader.text[reader.token.start : reader.token.end]
+        raise reader.wrong(f'missing data type declaration at or near "{written}"')
     if reader.accept("%"):
         if reader.accept("type"):
             return TypeReference("type", position, tuple(path))
