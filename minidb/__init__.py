@@ -12,6 +12,7 @@ storage and expr, value, errors. docs/architecture/ walks through them.
 
 from minidb.driver.connection import Connection, connect
 from minidb.driver.cursor import Cursor
+from minidb.driver.database import Database
 from minidb.driver.dbapi import (
     BINARY,
     DATETIME,
@@ -29,6 +30,7 @@ from minidb.driver.dbapi import (
     paramstyle,
     threadsafety,
 )
+from minidb.driver.procedure_transaction import ProcedureTransaction
 from minidb.driver.row_factories import dict_row, named_row
 from minidb.errors import (
     DatabaseError,
@@ -50,6 +52,7 @@ from minidb.errors import (
     Warning,
 )
 from minidb.session.check import check
+from minidb.session.notices import Notice
 
 __version__ = "0.1.0"
 
@@ -64,6 +67,7 @@ __all__ = [
     "Cursor",
     "DataCorrupted",
     "DataError",
+    "Database",
     "DatabaseError",
     "Date",
     "DateFromTicks",
@@ -76,7 +80,9 @@ __all__ = [
     "InternalError",
     "LockNotAvailable",
     "NotSupportedError",
+    "Notice",
     "OperationalError",
+    "ProcedureTransaction",
     "ProgrammingError",
     "QueryCanceled",
     "SerializationFailure",

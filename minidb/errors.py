@@ -1,7 +1,7 @@
 """Every exception that reaches a user, each with its SQLSTATE and whether a retry can help.
 
     Warning                             (PEP 249)
-    Error                               .sqlstate .retryable .position .hint .detail
+    Error                               .sqlstate .retryable .position .hint .detail .context
     +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a wrong parameter count
     +-- DatabaseError
         +-- DataError                   22xxx: a value that does not fit
@@ -32,7 +32,10 @@ class Warning(Exception):  # PEP 249 names it so
 
 
 class Error(Exception):
-    """The base of all errors. `position` counts characters of the statement from 1."""
+    """The base of all errors. `position` counts characters of the statement from 1.
+
+    `context` tells where it happened inside of routines, a line for each call, the innermost first.
+    """
 
     default_sqlstate: str = "XX000"
 
@@ -57,6 +60,14 @@ class Error(Exception):
         self.constraint = constraint
         self.table = table
         self.column = column
+        self.context: str | None = None
+
+    def add_context(self, line: str) -> None:
+        """One more line, for a call further out; a recursion's lines are one."""
+        if self.context is None:
+            self.context = line
+        elif not f"\n{self.context}".endswith(f"\n{line}"):
+            self.context += f"\n{line}"
 
     @property
     def retryable(self) -> bool:
@@ -156,3 +167,42 @@ class NotSupportedError(DatabaseError):
     """SQL that minidb knows by name and does not support."""
 
     default_sqlstate = "0A000"
+
+
+_CLASSES: dict[str, type[DatabaseError]] = {
+    "0A": NotSupportedError,
+    "20": ProgrammingError,
+    "21": ProgrammingError,
+    "22": DataError,
+    "23": IntegrityError,
+    "24": InternalError,
+    "25": InternalError,
+    "26": OperationalError,
+    "40": OperationalError,
+    "42": ProgrammingError,
+    "53": OperationalError,
+    "54": OperationalError,
+    "55": OperationalError,
+    "57": OperationalError,
+    "58": OperationalError,
+    "P0": ProgrammingError,
+    "XX": InternalError,
+}
+_LEAVES: tuple[type[DatabaseError], ...] = (
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+    QueryCanceled,
+    DiskFull,
+    InFailedTransaction,
+    DataCorrupted,
+    SyntaxError_,
+)
+
+
+def error_class(sqlstate: str) -> type[DatabaseError]:
+    """The class of errors with this code, for those that a procedure raises by it."""
+    for leaf in _LEAVES:
+        if leaf.default_sqlstate == sqlstate:
+            return leaf
+    return _CLASSES.get(sqlstate[:2], DatabaseError)

@@ -2,6 +2,7 @@
 
     "o" + id      the object: checksum, kind, MessagePack
     "n" + name    the id of the object that owns this relation name (an index's name is owned by its table)
+    "r" + name(types)   the id of the routine of that name and input types
     "s" + id      a table's statistics, apart so that ANALYZE and DDL don't meet
 
 Objects are written through a transaction like rows, which is all it takes to make DDL transactional: a
@@ -23,6 +24,7 @@ from minidb.catalog.schema import (
     CatalogObject,
     ForeignKeySchema,
     IndexSchema,
+    Routine,
     Sequence,
     Table,
     TableStatistics,
@@ -31,11 +33,13 @@ from minidb.catalog.schema import (
 from minidb.errors import DataCorrupted, ProgrammingError
 from minidb.storage.row_codec import RowCodec
 from minidb.txn.transaction import Transaction
+from minidb.value.sql_types import SqlType
 
 CATALOG_STORAGE = 0
 _PREFIX = CATALOG_STORAGE.to_bytes(4, "big")
 _OBJECT = _PREFIX + b"o"
 _NAME = _PREFIX + b"n"
+_ROUTINE = _PREFIX + b"r"
 _STATISTICS = _PREFIX + b"s"
 _START = _PREFIX
 _STOP = (CATALOG_STORAGE + 1).to_bytes(4, "big")
@@ -46,11 +50,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_table = msgspec.msgpack.Decoder(Table).decode
 _decode_view = msgspec.msgpack.Decoder(View).decode
 _decode_sequence = msgspec.msgpack.Decoder(Sequence).decode
+_decode_routine = msgspec.msgpack.Decoder(Routine).decode
 _decode_statistics = msgspec.msgpack.Decoder(tuple[int, dict[int, tuple[float, float, bytes]]]).decode
 
 # Decoded objects by what is stored: loading again yields the same Table for an unchanged table, so that what
 # is prepared per table (codecs, key functions) is found again. Cleared when it has grown.
-_decoded: dict[tuple[bytes, bytes | None], CatalogObject] = {}
+_decoded: dict[tuple[bytes, bytes | None], CatalogObject | Routine] = {}
 _DECODED_LIMIT = 20_000
 
 _uncommitted_versions = itertools.count(-1, -1)
@@ -59,16 +64,31 @@ _uncommitted_versions = itertools.count(-1, -1)
 class Catalog:
     """All schema objects of one snapshot, by name and by id."""
 
-    __slots__ = ("_by_id", "_by_name", "_dependents", "_indexes", "_referencing", "version")
+    __slots__ = (
+        "_by_id",
+        "_by_name",
+        "_dependents",
+        "_indexes",
+        "_referencing",
+        "_routines",
+        "_routines_by_id",
+        "version",
+    )
 
-    def __init__(self, objects: Iterable[CatalogObject], version: int) -> None:
+    def __init__(self, objects: Iterable[CatalogObject | Routine], version: int) -> None:
         self.version = version
         self._by_id: dict[int, CatalogObject] = {}
         self._by_name: dict[str, CatalogObject] = {}
         self._indexes: dict[str, tuple[Table, IndexSchema | None]] = {}
         self._referencing: dict[int, list[tuple[Table, ForeignKeySchema]]] = {}
         self._dependents: dict[int, list[View]] = {}
+        self._routines: dict[str, list[Routine]] = {}
+        self._routines_by_id: dict[int, Routine] = {}
         for object_ in objects:
+            if isinstance(object_, Routine):
+                self._routines_by_id[object_.id] = object_
+                self._routines.setdefault(object_.name, []).append(object_)
+                continue
             self._by_id[object_.id] = object_
             self._by_name[object_.name] = object_
             if isinstance(object_, Table):
@@ -127,6 +147,30 @@ class Catalog:
         """The tables, sorted by name."""
         return [object_ for object_ in self.objects() if isinstance(object_, Table)]
 
+    def routines(self, name: str | None = None) -> list[Routine]:
+        """The functions and procedures of that name, or all, sorted by signature."""
+        found = self._routines_by_id.values() if name is None else self._routines.get(name, ())
+        return sorted(found, key=lambda routine: routine.signature)
+
+    def has_routines(self, name: str) -> bool:
+        """Whether a function or procedure has that name."""
+        return name in self._routines
+
+    def routine(self, id_: int) -> Routine | None:
+        """The function or procedure with that id."""
+        return self._routines_by_id.get(id_)
+
+    def routine_columns(self, routine: Routine) -> tuple[tuple[str, SqlType], ...]:
+        """The names and types of what a routine yields."""
+        if routine.row_of is None:
+            return routine.columns
+        table = self.table_by_id(routine.row_of)
+        return tuple([(column.name, column.type) for column in table.columns])
+
+    def dependent_routines(self, id_: int) -> list[Routine]:
+        """The routines whose body or result names a relation or routine, as far as the catalog knows."""
+        return [routine for _, routine in sorted(self._routines_by_id.items()) if id_ in routine.depends]
+
     def referencing(self, table_id: int) -> list[tuple[Table, ForeignKeySchema]]:
         """The foreign keys that point at a table, with the tables they belong to."""
         return self._referencing.get(table_id, [])
@@ -178,6 +222,30 @@ def put_object(transaction: Transaction, new: CatalogObject, old: CatalogObject 
         if not transaction.insert(_NAME + name.encode(), id_):
             raise ProgrammingError(f'relation "{name}" already exists', sqlstate="42P07")
     transaction.put(_OBJECT + id_, _encode_object(new))
+
+
+def put_routine(transaction: Transaction, new: Routine, old: Routine | None = None) -> None:
+    """Write a routine; `old` is what it replaces. 42723 if another has its name and input types."""
+    id_ = _ID.pack(new.id)
+    key = _routine_key(new)
+    if old is None or _routine_key(old) != key:
+        if old is not None:
+            transaction.delete(_routine_key(old))
+        if not transaction.insert(key, id_):
+            raise ProgrammingError(
+                f'function "{new.name}" already exists with same argument types', sqlstate="42723"
+            )
+    transaction.put(_OBJECT + id_, _with_checksum(b"r" + _encode(new)))
+
+
+def drop_routine(transaction: Transaction, routine: Routine) -> None:
+    """Remove a routine."""
+    transaction.delete(_routine_key(routine))
+    transaction.delete(_OBJECT + _ID.pack(routine.id))
+
+
+def _routine_key(routine: Routine) -> bytes:
+    return _ROUTINE + routine.signature.encode()
 
 
 def drop_object(transaction: Transaction, object_: CatalogObject) -> None:
@@ -240,7 +308,7 @@ def _encode_object(object_: CatalogObject) -> bytes:
     return _with_checksum((b"v" if isinstance(object_, View) else b"s") + _encode(object_))
 
 
-def _object(stored: bytes, statistics: bytes | None) -> CatalogObject:
+def _object(stored: bytes, statistics: bytes | None) -> CatalogObject | Routine:
     memo = (stored, statistics)
     found = _decoded.get(memo)
     if found is None:
@@ -251,13 +319,15 @@ def _object(stored: bytes, statistics: bytes | None) -> CatalogObject:
     return found
 
 
-def _decode_object(stored: bytes, statistics: bytes | None) -> CatalogObject:
+def _decode_object(stored: bytes, statistics: bytes | None) -> CatalogObject | Routine:
     data = _checked(stored)
     kind, body = data[:1], data[1:]
     if kind == b"v":
         return _decode_view(body)
     if kind == b"s":
         return _decode_sequence(body)
+    if kind == b"r":
+        return _decode_routine(body)
     table = _decode_table(body)
     count = len(table.slot_types)
     nothing: tuple[Any, ...] = (None,) * count

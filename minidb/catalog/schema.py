@@ -127,3 +127,46 @@ class Sequence(msgspec.Struct, frozen=True):
 
 
 CatalogObject = Table | View | Sequence
+
+
+class RoutineArgument(msgspec.Struct, frozen=True):
+    """One argument of a routine: `name` is empty if it has none, `default` is SQL text."""
+
+    name: str
+    type: SqlType
+    mode: str = "in"  # in | out | inout
+    default: str | None = None
+
+
+class Routine(msgspec.Struct, frozen=True):
+    """A function or procedure: a body of text in some language, parsed and planned where it is called.
+
+    What it yields are rows of `columns`: a scalar function one row of one column, a set-returning one any
+    number, OUT arguments one row; none for `void`. `row_of` is the table or view whose rows it returns:
+    then the columns are that relation's.
+    """
+
+    id: int
+    name: str
+    kind: str  # function | procedure
+    arguments: tuple[RoutineArgument, ...]
+    language: str  # sql | plpgsql
+    body: str
+    columns: tuple[tuple[str, SqlType], ...] = ()
+    returns_set: bool = False
+    returns_row: bool = False  # TABLE, several OUT, a table's row: not a value of an expression
+    row_of: int | None = None
+    atomic: bool = False  # BEGIN ATOMIC or RETURN: checked and bound to what it names at creation
+    volatility: str = "volatile"  # volatile | stable | immutable
+    strict: bool = False
+    depends: tuple[int, ...] = ()  # ids of the relations and routines that an atomic body and the result name
+
+    @property
+    def inputs(self) -> tuple[RoutineArgument, ...]:
+        """The arguments whose values a call hands in; their types tell routines of one name apart."""
+        return tuple([argument for argument in self.arguments if argument.mode != "out"])
+
+    @property
+    def signature(self) -> str:
+        """name(types), as PostgreSQL names a routine in messages."""
+        return f"{self.name}({','.join([str(argument.type) for argument in self.inputs])})"

@@ -6,16 +6,20 @@ has it; with it each statement is a transaction of its own, and `BEGIN` opens a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
 import minidb.errors as errors
 from minidb.catalog.describe import describe
+from minidb.catalog.describe_routines import describe_routines
 from minidb.driver.cursor import Cursor, Parameters, RowFactory
+from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
 from minidb.session.database import open_database
+from minidb.session.notices import Notice, NoticeHandler
 from minidb.session.session import Session
 from minidb.session.system_views import describe_views
 
@@ -56,6 +60,21 @@ class Connection:
     def executescript(self, script: str) -> Cursor:
         """A new cursor that has run several statements, separated by semicolons."""
         return self.cursor().executescript(script)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a procedure with the values of its input arguments; the row of its results, or None.
+
+        As CALL does, it runs in the open transaction, or, in autocommit mode, in one of its own.
+        """
+        self._check_open()
+        cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
+        return cursor.fetchone() if cursor.description is not None else None
+
+    @property
+    def database(self) -> Database:
+        """What all connections of this process to the database share."""
+        self._check_open()
+        return Database(self._session.database)
 
     # --- transactions -----------------------------------------------------------------------------
 
@@ -124,6 +143,27 @@ class Connection:
         """The system views, a line each; or one view's columns. For people to read."""
         self._check_open()
         return describe_views(name)
+
+    def describe_routines(self, name: str | None = None) -> list[str]:
+        """The functions and procedures, a line each; or those of one name, with their bodies."""
+        self._check_open()
+        session = self._session
+        return describe_routines(session.visible_catalog(), session.database.python_procedures(), name)
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    @property
+    def notices(self) -> deque[Notice]:
+        """What statements said besides their results (RAISE NOTICE ...): the last ones, the newest last."""
+        return self._session.notices.recent
+
+    def add_notice_handler(self, handler: NoticeHandler) -> None:
+        """Call `handler` with each `Notice` to come, as it is raised."""
+        self._session.notices.handlers.append(handler)
+
+    def remove_notice_handler(self, handler: NoticeHandler) -> None:
+        """Call it no more."""
+        self._session.notices.handlers.remove(handler)
 
     # --- from other threads -----------------------------------------------------------------------
 

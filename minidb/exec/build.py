@@ -16,6 +16,7 @@ from minidb.exec.nested_loop_join import NestedLoopOperator
 from minidb.exec.not_in_join import NotInJoinOperator
 from minidb.exec.operator import Operator
 from minidb.exec.pipeline import FilterOperator, LimitOperator, ProjectOperator, ValuesOperator
+from minidb.exec.routine_scan import RoutineOperator
 from minidb.exec.scan import ScanOperator
 from minidb.exec.set_operations import SetOperationOperator
 from minidb.exec.sort import SortOperator
@@ -75,7 +76,7 @@ def build(plan: Plan, context: ExecutionContext) -> Operator:
         case CteScan():
             return CteScanOperator(plan, context)
         case FunctionScan():
-            return SeriesOperator(plan, context)
+            return SeriesOperator(plan, context) if not plan.routine else RoutineOperator(plan, context)
         case SystemScan():
             return SystemScanOperator(plan, context)
         case Lock():

@@ -28,8 +28,8 @@ class ExecutionContext(EvaluationContext):
 
     interrupt   the session's: set by another thread or a signal handler, holds statement_timeout's deadline
     watch       in a SERIALIZABLE transaction: is told what is about to be read, and gives where to read it
-    session     who runs the statement; it answers nextval / currval / setval / lastval, holds advisory locks,
-                is what the system views look at
+    session     who runs the statement; it answers nextval / currval / setval / lastval and users' functions,
+                holds advisory locks, is what the system views look at
     """
 
     __slots__ = (
@@ -118,6 +118,11 @@ class ExecutionContext(EvaluationContext):
     def advisory_unlock_all(self) -> None:
         """pg_advisory_unlock_all."""
         self.session.advisory.unlock_all()
+
+    def routine_rows(self, routine: int, values: list[Value]) -> list[Row]:
+        """The rows of a user's function: the session runs its body."""
+        rows: list[Row] = self.session.routine_rows(self.catalog, routine, values)
+        return rows
 
     def close(self) -> None:
         """Release the sub-plans' operators and the CTEs' files, at the end of the statement."""

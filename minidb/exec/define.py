@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from minidb.catalog.catalog import put_object
+from minidb.catalog.catalog import drop_routine, put_object, put_routine
 from minidb.catalog.row_keys import keys_of
 from minidb.catalog.schema import Sequence, Table
 from minidb.catalog.sequence_counter import sequence_counter
@@ -30,6 +30,7 @@ from minidb.plan.definitions import (
     Definition,
     Drop,
     Nothing,
+    PutRoutine,
     Reindex,
     RenameObject,
     Truncate,
@@ -56,10 +57,14 @@ def run_definition(definition: Definition, context: ExecutionContext) -> str:
             _alter_sequence(definition, context)
         case AlterTable():
             alter_table(definition, context)
+        case PutRoutine():
+            _put_routine(definition, context)
         case RenameObject():
             for old, new in definition.changed:
                 alter_object(old, new, context)
         case Drop():
+            for routine in definition.routines:
+                drop_routine(context.transaction, routine)
             for object_ in definition.objects:
                 drop_object_and_storage(object_, context)
             for old, new in definition.altered:
@@ -131,6 +136,13 @@ def _create_view(definition: CreateView, context: ExecutionContext) -> None:
     if definition.replaced is None:
         view = structs.replace(view, id=context.transaction.environment.allocate_id())
     put_object(context.transaction, view, definition.replaced)
+
+
+def _put_routine(definition: PutRoutine, context: ExecutionContext) -> None:
+    routine = definition.routine
+    if routine.id == 0:
+        routine = structs.replace(routine, id=context.transaction.environment.allocate_id())
+    put_routine(context.transaction, routine, definition.replaced)
 
 
 def _alter_sequence(definition: AlterSequence, context: ExecutionContext) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from minidb.expr.node import Expr, OuterSlot, walk
 from minidb.plan.changes import Change
-from minidb.plan.nodes import CteScan, Lock, NestedLoop, Plan, Subquery, With
+from minidb.plan.nodes import CteScan, FunctionScan, Lock, NestedLoop, Plan, Subquery, With
 from minidb.plan.subqueries import QuantifiedComparison
 from minidb.plan.traverse import expressions, walk_plan
 
@@ -46,7 +46,7 @@ class _Survey:
                 self.scanned.add(node.cte)
             elif isinstance(node, With):
                 self.defined.update([cte.id for cte in node.ctes])
-            elif isinstance(node, Lock | Change):
+            elif isinstance(node, Lock | Change) or (isinstance(node, FunctionScan) and node.volatile):
                 self.volatile = True
             for expression in expressions(node):
                 self.visit_expression(expression)

@@ -31,7 +31,7 @@ from minidb.expr.overloads import Signature, choose
 from minidb.value.date_fields import truncate_interval
 from minidb.value.interval import Interval
 from minidb.value.interval_input import parse_interval
-from minidb.value.sql_types import INTERVAL, SqlType
+from minidb.value.sql_types import INTERVAL, Kind, SqlType
 
 
 def _by_name() -> dict[str, list[Overload]]:
@@ -58,6 +58,11 @@ _OVERLOADS: Final = _by_name()
 def function_names() -> list[str]:
     """The names of all functions, sorted."""
     return sorted({*_OVERLOADS, *functions_any.BUILDERS})
+
+
+def overload_kinds(name: str) -> list[tuple[Kind, ...]]:
+    """The argument kinds of each function of that name."""
+    return [overload.kinds for overload in _OVERLOADS.get(name, ())]
 
 
 def function(name: str, arguments: Sequence[Expr]) -> Expr:

@@ -64,6 +64,9 @@ class EvaluationContext:
 
     def advisory_unlock_all(self) -> None:
         """pg_advisory_unlock_all."""
+
+    def routine_rows(self, routine: int, values: list[Value]) -> list[Row]:
+        """The rows that a user's function, by its id, yields for these arguments."""
         raise NotImplementedError
 
     def check_cancel(self) -> None:

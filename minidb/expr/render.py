@@ -15,6 +15,7 @@ from minidb.expr.logic import And, IsNotNull, IsNull, IsTruth, Not, Or
 from minidb.expr.membership import InList, RowOrder
 from minidb.expr.node import Column, Constant, Expr, Once, OuterSlot, Parameter, Slot
 from minidb.expr.specialise import Specialised
+from minidb.expr.user_function import UserFunction
 from minidb.value.sql_types import INTEGER_KINDS, Kind
 from minidb.value.text import to_text
 
@@ -82,6 +83,8 @@ def _render_form(expression: Expr, inner: Renderer, unknown: Renderer | None) ->
             return f"{name}({_listed(arguments, inner)})"
         case NullIf(operand=operand, equal=equal):
             return f"NULLIF({inner(operand)}, {inner(equal.right)})"
+        case UserFunction(name=name, arguments=arguments):
+            return f"{quote_ident(name)}({_listed(arguments, inner)})"
         case InList(operand=operand, items=items):
             return f"({inner(operand)} IN ({_listed(items, inner)}))"
         case RowOrder(orders=orders, or_equal=or_equal):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from minidb.catalog.schema import CatalogObject, ForeignKeySchema, Sequence, Table, View
+from minidb.catalog.schema import CatalogObject, ForeignKeySchema, Routine, Sequence, Table, View
 from minidb.expr.node import Expr
 from minidb.plan.changes import TargetIndex
 from minidb.plan.nodes import Plan
@@ -86,6 +86,19 @@ class AlterSequence(Definition):
 
 
 @dataclass(frozen=True, slots=True)
+class PutRoutine(Definition):
+    """A new function or procedure (id 0), or (`replaced`) another under its id.
+
+    The session checks the body once the routine exists; `body_start` is where it begins in the statement.
+    """
+
+    tag: str
+    routine: Routine
+    replaced: Routine | None = None
+    body_start: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drop(Definition):
     """Objects that end to exist, and tables that lose a foreign key, a default or an index with them."""
 
@@ -93,6 +106,7 @@ class Drop(Definition):
     objects: tuple[CatalogObject, ...]
     altered: tuple[tuple[CatalogObject, CatalogObject], ...] = ()
     notices: tuple[str, ...] = ()
+    routines: tuple[Routine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +328,22 @@ class Copy(Utility):
     to: bool
     path: str
     options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Utility):
+    """DO: a parsed PL/pgSQL body, and where its text begins in the statement's if positions can be told."""
+
+    body: object
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Utility):
+    """CALL: `arguments` are those of the routine's inputs, over no row; a Python procedure has id 0."""
+
+    routine: Routine
+    arguments: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)

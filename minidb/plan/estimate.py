@@ -138,7 +138,7 @@ class Estimator:
                 if found_cte is None:
                     return FUNCTION_ROWS
                 return self.rows(found_cte.plan) * (1.0 if found_cte.step is None else RECURSION_ROWS)
-            case FunctionScan(arguments=arguments):
+            case FunctionScan(routine=0, arguments=arguments):
                 return _series_rows(arguments)
             case _:
                 return self.rows(plan.source) if hasattr(plan, "source") else FUNCTION_ROWS

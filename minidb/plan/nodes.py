@@ -113,11 +113,14 @@ class Values(Plan):
 
 @dataclass(frozen=True, slots=True)
 class FunctionScan(Plan):
-    """A set-returning function in FROM: generate_series(start, stop[, step])."""
+    """A function in FROM: generate_series(start, stop[, step]), or a user's, whose id is `routine`."""
 
     function: str
     arguments: tuple[Expr, ...]
     columns: tuple[Column, ...]
+    routine: int = 0
+    volatile: bool = False
+    returns_set: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,8 +187,8 @@ class _Resolver:
                 return replace(plan, left=self.plan(left), right=self.plan(right))
             case CteScan() | SystemScan():
                 return plan
-            case FunctionScan(function, arguments, columns):
-                return FunctionScan(function, self.expressions(arguments, _NO_ROW), columns)
+            case FunctionScan(arguments=arguments):
+                return replace(plan, arguments=self.expressions(arguments, _NO_ROW))
             case Lock(source=source):
                 return replace(plan, source=self.plan(source))
             case With(ctes, body):

@@ -223,9 +223,9 @@ def map_expressions(plan: Plan, visit: ExprFunction) -> Plan:
             new_rows = tuple([_map_tuple(row, visit) for row in rows])
             same = all(each is old for each, old in zip(new_rows, rows, strict=True))
             return plan if same else Values(columns, new_rows)
-        case FunctionScan(function, arguments, columns):
+        case FunctionScan(arguments=arguments):
             new = _map_tuple(arguments, visit)
-            return plan if new is arguments else FunctionScan(function, new, columns)
+            return plan if new is arguments else replace(plan, arguments=new)
         case Sort(source, keys, limit):
             new_keys, new_limit = map_sort_keys(keys, visit), _map_optional(limit, visit)
             return plan if new_keys is keys and new_limit is limit else Sort(source, new_keys, new_limit)
@@ -382,7 +382,7 @@ def contains_subquery(expression: Expr) -> bool:
 def plan_is_volatile(plan: Plan) -> bool:
     """Whether running the plan twice may give different rows, or have effects."""
     for node in walk_plan(plan):
-        if isinstance(node, Lock | Change):
+        if isinstance(node, Lock | Change) or (isinstance(node, FunctionScan) and node.volatile):
             return True
         for expression in expressions(node):
             if contains_volatile(expression):

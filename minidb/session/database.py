@@ -15,6 +15,7 @@ import atexit
 import os
 import threading
 import weakref
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
@@ -22,6 +23,7 @@ from weakref import WeakValueDictionary
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_range, describe_target
+from minidb.catalog.schema import Routine
 from minidb.session.prepared import Prepared
 from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
@@ -31,6 +33,10 @@ from minidb.txn.isolation import IsolationLevel
 from minidb.txn.read_set import ReadRange
 from minidb.txn.state import QueueTarget
 from minidb.txn.transaction import Transaction
+from minidb.value.sql_types import Row, Value
+
+# What a procedure in Python runs: (session, values of its arguments) -> one row, or none.
+ProcedureFunction = Callable[[Any, Sequence[Value]], list[Row]]
 
 PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
 
@@ -49,6 +55,9 @@ class Database:
         self.store = store
         self.transactions = TransactionalStore(store)
         self.prepared: dict[Any, Prepared] = {}
+        self.routine_bodies: dict[int, tuple[Routine, Any]] = {}  # compiled, by the routine's id
+        self.procedures: dict[str, tuple[Routine, ...]] = {}  # those in Python, by name
+        self.procedure_functions: dict[str, ProcedureFunction] = {}  # what they run, by signature
         self.sessions = 0  # that are open
         self._numbers = count(1).__next__
         self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
@@ -79,6 +88,7 @@ class Database:
         self._previous = self.catalog
         self.catalog = catalog
         self.prepared.clear()
+        self.routine_bodies.clear()
 
     def revoke_catalog(self, transaction: Transaction) -> None:
         """The commit that `publish_catalog` prepared has failed."""
@@ -89,6 +99,20 @@ class Database:
     def predecessor(self, catalog: Catalog) -> Catalog | None:
         """The catalog that held until `catalog` was published, if that is the newest."""
         return self._previous if catalog is self.catalog else None
+
+    def register(self, routine: Routine, function: ProcedureFunction) -> None:
+        """A procedure in Python, in place of one with the same name and input types."""
+        others = [
+            each for each in self.procedures.get(routine.name, ()) if each.signature != routine.signature
+        ]
+        self.procedures = {**self.procedures, routine.name: (*others, routine)}
+        self.procedure_functions = {**self.procedure_functions, routine.signature: function}
+        self.prepared.clear()
+        self.routine_bodies.clear()
+
+    def python_procedures(self) -> list[Routine]:
+        """Those in Python."""
+        return [each for same_name in self.procedures.values() for each in same_name]
 
     def remember(self, key: Any, prepared: Prepared) -> None:
         """Keep a prepared statement for others."""

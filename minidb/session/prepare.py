@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Routine
 from minidb.exec.fast_change import compile_bulk_change, compile_change
 from minidb.exec.fast_query import compile_query
 from minidb.expr import functions_locks
@@ -21,7 +23,9 @@ from minidb.plan.traverse import expressions, scanned_tables, walk_statement
 from minidb.session.prepared import Prepared, row_converter
 from minidb.session.system_views import SYSTEM_VIEWS
 from minidb.sql.bind import bind
+from minidb.sql.binder import VariableScope
 from minidb.sql.parse import ParsedStatement
+from minidb.sql.view_columns import routines_called
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import SqlType
 
@@ -33,17 +37,16 @@ def prepare(
     catalog: Catalog,
     parameter_types: Sequence[SqlType],
     settings: Mapping[str, Any],
+    variables: VariableScope | None = None,
+    procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
 ) -> Prepared:
-    """The statement, ready to run under `catalog`."""
-    bound = bind(parsed, catalog, parameter_types, settings, SYSTEM_VIEWS)
+    """The statement, ready to run under `catalog`; see `bind` for `variables` and `procedures`."""
+    bound = bind(parsed, catalog, parameter_types, settings, SYSTEM_VIEWS, variables, procedures)
     statement = bound.plan
     locks_rows = False
     columns = bound.columns if bound.columns else None
     if isinstance(statement, Plan):
-        locks_rows = any(
-            isinstance(node, Lock | Change) or any(map(_takes_locks, expressions(node)))
-            for node in walk_statement(statement)
-        )
+        locks_rows = _needs_transaction(statement)
         statement = resolve(optimize(statement))
     elif isinstance(statement, CreateTable) and statement.source is not None:
         statement = replace(statement, source=resolve(optimize(statement.source)))
@@ -61,22 +64,31 @@ def prepare(
     if isinstance(statement, Plan):
         prepared.tables_read = scanned_tables(statement)
     if all(name is None for name in parsed.parameters):
-        _add_fast_forms(prepared)
+        # A routine hands all of its variables to each statement, used or not.
+        _add_fast_forms(prepared, None if variables is None else len(bound.parameter_types))
     return prepared
+
+
+def _add_fast_forms(prepared: Prepared, parameter_count: int | None) -> None:
+    statement = prepared.statement
+    if isinstance(statement, Change):
+        prepared.fast_change = compile_change(statement, parameter_count)
+        prepared.bulk_change = compile_bulk_change(statement, parameter_count)
+    elif isinstance(statement, Plan) and not prepared.locks_rows:
+        prepared.fast_query = compile_query(statement, parameter_count)
+
+
+def _needs_transaction(statement: Plan) -> bool:
+    """Whether it locks or writes, or calls what may: a user's function."""
+    return bool(routines_called(statement)) or any(
+        isinstance(node, Lock | Change) or any(map(_takes_locks, expressions(node)))
+        for node in walk_statement(statement)
+    )
 
 
 def _takes_locks(expression: Expr) -> bool:
     """Whether it calls for locks, which a transaction takes and waits for: advisory ones, or of sequences."""
     return any(isinstance(node, Call) and node.name in _LOCKING for node in walk(expression))
-
-
-def _add_fast_forms(prepared: Prepared) -> None:
-    statement = prepared.statement
-    if isinstance(statement, Change):
-        prepared.fast_change = compile_change(statement)
-        prepared.bulk_change = compile_bulk_change(statement)
-    elif isinstance(statement, Plan) and not prepared.locks_rows:
-        prepared.fast_query = compile_query(statement)
 
 
 def _tag(statement: Plan | Definition | Utility) -> str:

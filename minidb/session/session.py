@@ -1,49 +1,39 @@
 """A session: one client's transaction, settings and statements.
 
-    text -> prepared (cache) -> run in the open transaction, an implicit one, or on a bare snapshot
+text -> prepared (cache) -> run in the open transaction, an implicit one, or on a bare snapshot
 
-A failed statement is undone to its own start. In a transaction that was begun, the transaction is then
-aborted until ROLLBACK (25P02). Under READ COMMITTED a statement that meets a row changed since its snapshot
-is undone (its locks stay), takes a new snapshot and runs again.
+SessionState              state.py               transaction, savepoints, settings
+  StatementRunner         statement_runner.py    preparing and running one statement
+    InnerStatementRunner  inner_runner.py        the statements of routines
+      Session             here                   what the driver calls: hot paths, statements, scripts
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from time import monotonic, time
 from typing import Any
 
-from minidb.catalog.catalog import Catalog
-from minidb.errors import DatabaseError, Error, IntegrityError, ProgrammingError
-from minidb.exec.context import ExecutionContext
-from minidb.exec.define import run_definition
-from minidb.exec.run import run_change, run_query
-from minidb.plan.definitions import Commit, Definition, Rollback, RollbackTo, Utility
-from minidb.plan.nodes import Plan
-from minidb.plan.optimize import optimize
-from minidb.plan.resolve import resolve
-from minidb.session import shape, utility
-from minidb.session.explicit_locks import wait_to_read
-from minidb.session.parameters import bind_values, signature_of
-from minidb.session.prepare import prepare
-from minidb.session.prepared import Prepared, changes_rows
-from minidb.session.result import Columns, Result, out_of_memory
-from minidb.session.state import SessionState
+from minidb.errors import (
+    DatabaseError,
+    Error,
+    ProgrammingError,
+)
+from minidb.session import shape
+from minidb.session.inner_runner import InnerStatementRunner
+from minidb.session.prepared import Prepared
+from minidb.session.result import Result, out_of_memory
+from minidb.session.statement_runner import Parameters
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
-from minidb.txn.transaction import Transaction
-
-Parameters = Sequence[Any] | Mapping[str, Any]
 
 ROWS_AT_ONCE = 5_000  # of executemany: an endless generator must not be gathered whole
 
 
-class Session(SessionState):
+class Session(InnerStatementRunner):
     """See the module. Used by one thread at a time, but for `interrupt` and `is_waiting`."""
 
     # --- hot paths: None means "take the general path" --------------------------------------------
@@ -233,240 +223,6 @@ class Session(SessionState):
             transaction.new_statement()
             return None
         return int(count)
-
-    # --- for utility statements -------------------------------------------------------------------
-
-    def run_text(self, text: str) -> Result:
-        """Run one more statement inside of the present one."""
-        return self._run(self._prepare(text, ()), (), text)
-
-    def run_plan(self, plan: Plan, values: list[Any]) -> int:
-        """Run a resolved plan to its end; the number of rows."""
-        with self.implicit_transaction() as transaction:
-            if transaction.locks.barred:
-                wait_to_read(plan, transaction)
-            context = self._context(transaction, self.catalog, values)
-            if changes_rows(plan):
-                return run_change(plan, context)[0]
-            result = Result("SELECT", (), None, run_query(plan, context))
-            count = 0
-            while batch := result.next_batch():
-                count += len(batch)
-            return count
-
-    def stream_plan(self, plan: Plan, columns: Columns) -> Result:
-        """The rows of a bound query; a transaction is open."""
-        assert self.transaction is not None
-        if self.transaction.locks.barred:
-            wait_to_read(plan, self.transaction)
-        context = self._context(self.transaction, self.catalog, [])
-        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
-
-    def sequence_value(self, operation: str, name: str, value: int | None) -> int:
-        """nextval, currval, lastval, setval, setval_uncalled: what the executor's expressions call."""
-        transaction = self.transaction
-        catalog = self.database.catalog if transaction is None else self.catalog
-        return self.sequences.value(catalog, operation, name, value, transaction)
-
-    # --- preparing --------------------------------------------------------------------------------
-
-    def _prepare(self, text: str, parameters: Parameters) -> Prepared:
-        catalog = self._current_catalog(text)
-        signature = signature_of(parameters)
-        found = self._cached((text, signature), catalog)
-        if found is None:
-            statements = parse(text)
-            if len(statements) != 1:
-                raise ProgrammingError(
-                    "cannot insert multiple commands into a prepared statement"
-                    if statements
-                    else "the text holds no statement",
-                    sqlstate="42601",
-                    hint="executescript() runs several statements." if statements else None,
-                )
-            found = self._prepare_parsed(statements[0], parameters)
-            self._remember((text, signature), text, found)
-        return found
-
-    def _prepare_parsed(self, parsed: ParsedStatement, parameters: Parameters) -> Prepared:
-        if self.failed and not parsed.ends_transaction:
-            raise self._why_failed()
-        values = bind_values(tuple(parsed.parameters), parameters)
-        types = signature_of(values)
-        return prepare(parsed, self._current_catalog(parsed.text), types, self.settings)
-
-    def _prepared_shape(self, text: str, values: list[Any]) -> Prepared | None:
-        """A shape's statement; None if it cannot be prepared as one (the text itself will say why)."""
-        try:
-            prepared = self._prepare(text, values)
-        except Error:
-            return None
-        return prepared if isinstance(prepared.statement, Plan) else None
-
-    def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
-        cache = self._private if catalog is not self.database.catalog else self.database.prepared
-        found = cache.get(key)
-        return found if found is not None and found.catalog is catalog else None
-
-    def _remember(self, key: Any, text: str, prepared: Prepared) -> None:
-        if prepared.catalog is self.database.catalog:
-            self.database.remember(key, prepared)
-            if prepared.fast_query is not None or prepared.fast_change is not None:
-                self.database.remember(text, prepared)
-        else:
-            self._private[key] = prepared
-
-    # --- running ----------------------------------------------------------------------------------
-
-    def _run(self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement) -> Result:
-        statement = prepared.statement
-        if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
-            raise self._why_failed()
-        values = self._values(prepared, parameters)
-        if isinstance(statement, Utility):
-            if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
-                self.transaction.used = False
-            try:
-                return utility.run(self, statement, values)
-            except StatementRestart:
-                return self._run(self._prepare_again(again, parameters), parameters, again)
-        if self.transaction is None and not self.autocommit:
-            self.begin()
-        if self.transaction is None:
-            return self._run_autocommit(prepared, values, parameters, again)
-        return self._run_in_transaction(prepared, values, parameters, again)
-
-    def _values(self, prepared: Prepared, parameters: Parameters) -> list[Any]:
-        values = bind_values(prepared.names, parameters)
-        return [
-            None if value is None else convert(value)
-            for value, convert in zip(values, prepared.convert_parameters, strict=True)
-        ]
-
-    def _run_autocommit(
-        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
-    ) -> Result:
-        statement = prepared.statement
-        locks = self.database.transactions.locks
-        if isinstance(statement, Plan) and not prepared.locks_rows and not locks.barred:
-            store = self.database.store
-            reader = store.durable if self.settings["synchronous_commit"] else store.latest
-            if (
-                prepared.catalog is self.database.catalog
-                and prepared.catalog.version <= reader.commit_id
-                and not (self.serializable_alone and not self.database.transactions.is_safe(reader))
-            ):
-                context = self._context(reader, prepared.catalog, values)
-                result = self._stream(prepared, statement, context)
-                result.begin(None)
-                return result
-        query = isinstance(statement, Plan) and not prepared.locks_rows
-        self.begin(read_only=True if query else None)
-        transaction = self.transaction
-        assert transaction is not None
-        try:
-            result = self._run_in_transaction(prepared, values, parameters, again)
-            result.materialise()
-            self.commit()
-        except BaseException:
-            if self.transaction is transaction:
-                self.rollback()
-            raise
-        return result
-
-    def _run_in_transaction(
-        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
-    ) -> Result:
-        transaction = self.transaction
-        assert transaction is not None
-        while True:
-            catalog = self._current_catalog()
-            if prepared.catalog is not catalog:
-                prepared = self._prepare_again(again, parameters)
-            start = transaction.savepoint()
-            try:
-                if transaction.reads is None:
-                    return self._run_statement(prepared, transaction, values, catalog)
-                return self._run_serializable(prepared, transaction, values, catalog)
-            except StatementRestart:
-                self.database.tally.restarts += 1
-                transaction.rollback_to(start)
-            except BaseException:
-                self._fail(transaction, start)
-                raise
-
-    def _prepare_again(self, again: str | ParsedStatement, parameters: Parameters) -> Prepared:
-        if isinstance(again, str):
-            return self._prepare(again, parameters)
-        return self._prepare_parsed(again, parameters)
-
-    def _run_serializable(
-        self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
-    ) -> Result:
-        """A statement that may find out that the transaction can no longer commit."""
-        if transaction.locks_reads:
-            transaction.lock_tables_read(prepared.tables_read)
-        try:
-            result = self._run_statement(prepared, transaction, values, catalog)
-        except IntegrityError:
-            transaction.check()  # whether it had looked before and found nothing: then retrying may help
-            raise
-        transaction.check()
-        return result
-
-    def _run_statement(
-        self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
-    ) -> Result:
-        statement = prepared.statement
-        if isinstance(statement, Definition):
-            context = self._context(transaction, catalog, values)
-            tag = run_definition(statement, context)
-            if transaction.catalog_changed:
-                self.catalog_has_changed()
-            return Result(tag, rowcount=-1)
-        assert isinstance(statement, Plan)
-        if transaction.locks.barred:
-            wait_to_read(statement, transaction)
-        if prepared.changes_rows:
-            context = self._context(transaction, catalog, values)
-            count, rows = run_change(statement, context)
-            tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
-            return Result(
-                tag, prepared.columns, rows if prepared.columns else None, None, count, prepared.convert
-            )
-        if prepared.locks_rows:
-            result = self._stream(prepared, statement, self._context(transaction, catalog, values))
-            result.materialise()  # all locks are taken, and all restarts done, before a row is handed out
-            return result
-        # What the stream reads is fixed now, whatever later statements write before it is fetched.
-        context = self._context(transaction.reader(), catalog, values)
-        context.watch = transaction.watch_query()
-        result = self._stream(prepared, statement, context)
-        if transaction.control.reads_latest:
-            result.materialise()  # all locks are taken before a row is handed out
-            return result
-        result.begin(partial(self._fail, transaction, None))
-        if (transaction.changed() or context.watch is not None) and result.streaming:
-            self._open_results = [open_ for open_ in self._open_results if open_.streaming]
-            self._open_results.append(result)
-        return result
-
-    def _stream(self, prepared: Prepared, plan: Plan, context: ExecutionContext) -> Result:
-        return Result("SELECT", prepared.columns, None, run_query(plan, context), -1, prepared.convert)
-
-    def _context(self, reader: Any, catalog: Catalog, values: list[Any]) -> ExecutionContext:
-        transaction = self.transaction
-        now = transaction.started_at if transaction is not None else datetime.datetime.now(datetime.UTC)
-        return ExecutionContext(
-            reader,
-            catalog,
-            values,
-            self.settings,
-            now,
-            self.interruption,
-            self,
-            reader.watch,
-        )
 
     @contextmanager
     def statement(self, text: str | ParsedStatement) -> Iterator[None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidb.errors import InternalError, NotSupportedError, ProgrammingError
+from minidb.session.notices import SEVERITIES
 from minidb.txn.isolation import PREDICATE, RANGE_LOCKINGS, SSI, STRATEGIES
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$")
@@ -94,6 +95,15 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def parse_severity(name: str, text: str) -> str:
+    """The least severity of messages that the client is told of."""
+    value = text.strip().lower()
+    value = "debug" if value in ("debug1", "debug2", "debug3", "debug4", "debug5") else value
+    if value not in SEVERITIES:
+        raise _bad_value(name, text)
+    return value
+
+
 def _only(*allowed: str) -> Callable[[str, str], str]:
     """A setting whose value is fixed: it may be set to what it is, anything else is refused."""
 
@@ -146,6 +156,7 @@ SETTINGS: dict[str, Setting] = {
     "synchronous_commit": Setting(True, parse_boolean, _format_boolean),
     "work_mem": Setting(64 * 1024**2, parse_size, _format_size),
     "timezone": Setting("UTC", parse_time_zone),
+    "client_min_messages": Setting("notice", parse_severity),
     "application_name": Setting("", _text),
     "search_path": Setting("public", _only("public", '"$user", public', "public, pg_catalog")),
     "client_encoding": Setting("UTF8", _only("UTF8", "utf-8", "unicode")),
@@ -170,6 +181,7 @@ DESCRIPTIONS: dict[str, str] = {
     "synchronous_commit": "Whether COMMIT returns only when the commit is on disk.",
     "work_mem": "Memory for each sort or hash, before it goes to disk.",
     "timezone": "Time zone in which timestamps are read and shown.",
+    "client_min_messages": "Least severity of the messages that the client is told of.",
     "application_name": "What the application calls itself, for those who watch.",
     "search_path": "Schemas in which names are looked up.",
     "client_encoding": "Encoding of texts on the client's side.",

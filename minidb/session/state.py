@@ -1,33 +1,20 @@
-"""A session's state: its transaction, savepoints, settings and open results.
+"""A session's transaction and its savepoints.
 
 A transaction that was begun and met an error is `failed`: it accepts nothing but its end, or a rollback to a
-savepoint. Settings follow the transaction, as in PostgreSQL: SET is undone by ROLLBACK, SET LOCAL by any end.
+savepoint.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from time import time
 from typing import Any
 
-from minidb.catalog import catalog as catalogs
-from minidb.catalog.catalog import Catalog
-from minidb.errors import Error, InFailedTransaction, InternalError
-from minidb.plan.nodes import Plan
+from minidb.errors import InternalError
 from minidb.session import settings as settings_
-from minidb.session import watcher
-from minidb.session.database import Database
-from minidb.session.prepared import Prepared
-from minidb.session.result import Columns, Result
-from minidb.session.sequences import Sequences
-from minidb.session.watcher import TransactionTimer
-from minidb.sql.parse import ParsedStatement
-from minidb.txn.advisory_locks import AdvisoryLocks
+from minidb.session.state_base import SessionBase
 from minidb.txn.control import StatementRestart
-from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.state import AdvisoryKey
 from minidb.txn.transaction import Transaction
@@ -38,50 +25,11 @@ IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until 
 _NO_SNAPSHOT = re.compile(
     r"\s*(?:set|show|reset|savepoint|release|begin|start|commit|end|rollback|abort)\b", re.IGNORECASE
 ).match
+MOST_CALLS = 500  # of routines, inside of each other; Python's own limit may be reached before
 
 
-class SessionState:
+class SessionState(SessionBase):
     """See the module. `Session` adds the running of statements."""
-
-    def __init__(self, database: Database, autocommit: bool) -> None:
-        self.database = database
-        self.autocommit = autocommit
-        self.settings: dict[str, Any] = settings_.defaults()
-        self.serializable_alone = False  # whether a lone SELECT must be a SERIALIZABLE transaction
-        self.transaction: Transaction | None = None
-        self.failed = False  # the open transaction accepts only its end
-        self.closed = False
-        self.prepared = database.prepared  # by text: what the cursor's hot path looks up
-        self.interruption = Interrupt()
-        self.catalog: Catalog = database.catalog  # of the open transaction's present statement
-        self._private: dict[Any, Prepared] = {}  # prepared under uncommitted DDL
-        self._savepoints: list[tuple[str, Any]] = []
-        self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
-        self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
-        self._open_results: list[Result] = []
-        self._fresh = True  # the transaction had no snapshot when the statement began
-        self.timer: TransactionTimer | None = None  # if one of the settings is used that need it
-        self._terminated: Error | None = None  # what ended the open transaction, until that has been told
-        self._parts = 0  # of the running statement that can fail alone
-        self.sequences = Sequences(database.transactions)
-        # For those who watch. A fast statement leaves no times: it would cost it a tenth of its own.
-        self.id = database.enter(self)
-        self.opened = self.statement_began = self.statement_ended = time()
-        self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
-        self.running = False  # in the general path
-        self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
-
-    def run_plan(self, plan: Plan, values: list[Any]) -> int:
-        """Run a resolved plan to its end; the number of rows."""
-        raise NotImplementedError
-
-    def stream_plan(self, plan: Plan, columns: Columns) -> Result:
-        """The rows of a bound query; a transaction is open."""
-        raise NotImplementedError
-
-    def run_many(self, text: str, rows: Iterable[Any]) -> int:
-        """Run a statement for each set of parameters inside of the present one; how many rows changed."""
-        raise NotImplementedError
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -89,6 +37,7 @@ class SessionState:
         transaction = self.transaction
         assert transaction is not None
         start = transaction.savepoint()
+        settings = self.settings, self._settings_before, self._settings_after
         self._parts += 1
         try:
             yield
@@ -96,6 +45,9 @@ class SessionState:
             if self.transaction is transaction:
                 transaction.rollback_to(start)
                 self.failed = False
+                self.settings, self._settings_before, self._settings_after = settings
+                if self.catalog is not self.database.catalog:
+                    self.catalog_has_changed()
             raise
         finally:
             self._parts -= 1
@@ -136,6 +88,7 @@ class SessionState:
 
     def commit(self) -> bool:
         """Commit the open transaction; False if it had failed and was rolled back instead."""
+        self._refuse_in_call()
         transaction = self.transaction
         if transaction is None:
             return True
@@ -172,6 +125,7 @@ class SessionState:
 
     def rollback(self) -> None:
         """Undo the open transaction."""
+        self._refuse_in_call()
         transaction = self.transaction
         if transaction is None:
             return
@@ -188,6 +142,11 @@ class SessionState:
         finally:
             self._end(self._settings_before)
 
+    def _refuse_in_call(self) -> None:
+        """A routine cannot end the transaction of the statement that called it."""
+        if self.calls:
+            raise InternalError("invalid transaction termination", sqlstate="2D000")
+
     def _end(self, settings: dict[str, Any] | None) -> None:
         self.transaction = None
         self.failed = False
@@ -201,75 +160,6 @@ class SessionState:
         if settings is not None:
             self._use_settings(settings)
             self._settings_before = self._settings_after = None
-
-    # --- timeouts of transactions -----------------------------------------------------------------
-
-    def _heed_timeouts(self) -> None:
-        """The settings have changed. With a timeout of transactions no statement takes the short path."""
-        idle_ms = self.settings["idle_in_transaction_session_timeout"]
-        transaction_ms = self.settings["transaction_timeout"]
-        if not self.settings["statement_timeout"]:
-            self.interruption.deadline = None
-        if self.timer is None:
-            if not idle_ms and not transaction_ms:
-                return
-            self.timer = watcher.watcher.timer(self.interruption)
-            self.prepared = {}
-        self.timer.idle_ms, self.timer.transaction_ms = idle_ms, transaction_ms
-        if not idle_ms and not transaction_ms:
-            self.timer.close()
-            self.timer = None
-            self.prepared = self.database.prepared
-
-    def _enter(self, timer: TransactionTimer) -> None:
-        """Keep the watcher away while the session works; notice that it was there before."""
-        terminated = timer.enter(self.transaction)
-        if terminated is not None and self.transaction is not None:
-            self._terminated = terminated
-            self._terminate(self.transaction)
-
-    def enter(self) -> None:
-        """The driver works with the transaction otherwise than by a statement; `leave` follows."""
-        if self.timer is not None:
-            self._enter(self.timer)
-
-    def leave(self) -> None:
-        """See `enter`."""
-        if self.timer is not None:
-            self.timer.leave(self.transaction)
-
-    def _terminate(self, transaction: Transaction) -> None:
-        """All of a transaction has failed, whatever savepoints it has."""
-        self._savepoints.clear()
-        self._fail(transaction, None)
-
-    def _why_failed(self) -> Error:
-        """What a statement gets in a failed transaction; once, what ended it behind the client's back."""
-        terminated, self._terminated = self._terminated, None
-        return terminated if terminated is not None else InFailedTransaction(IN_FAILED_TRANSACTION)
-
-    def _fail(self, transaction: Transaction, start: Any) -> None:
-        """Undo the failed statement; the transaction accepts nothing more but its end.
-
-        If it has no savepoint to go back to, all of it is undone now, so that nobody waits for its locks.
-        """
-        if transaction is self.transaction:
-            if not self.failed:
-                self._note_abort(sys.exc_info()[1])
-            self.failed = True
-            self._invalidate_results("the query's transaction has failed")
-            if not self._savepoints and not self._parts:
-                transaction.rollback()
-            elif start is not None:
-                transaction.rollback_to(start)
-
-    def _note_abort(self, error: BaseException | None) -> None:
-        """Count the transaction's failure; Ctrl-C is a cancel."""
-        if isinstance(error, Error):
-            sqlstate = error.sqlstate
-        else:
-            sqlstate = "57014" if isinstance(error, KeyboardInterrupt) else Error.default_sqlstate
-        self.database.tally.abort(sqlstate)
 
     @contextmanager
     def implicit_transaction(self) -> Iterator[Transaction]:
@@ -398,87 +288,7 @@ class SessionState:
             raise InternalError(f"{statement} can only be used in transaction blocks", sqlstate="25P01")
         return self.transaction
 
-    # --- the catalog ------------------------------------------------------------------------------
-
-    def _current_catalog(self, text: str = "") -> Catalog:
-        """What names mean to the next statement; takes its snapshot, if it is one that needs it."""
-        transaction = self.transaction
-        if transaction is None:
-            return self.database.catalog
-        if not self.failed and (transaction.used or not _NO_SNAPSHOT(text)):
-            transaction.new_statement()
-            if not transaction.catalog_changed:
-                self.catalog = self._catalog_of(transaction)
-        return self.catalog
-
-    def _catalog_of(self, transaction: Transaction) -> Catalog:
-        """The catalog that the transaction's snapshot holds; usually the newest."""
-        newest = self.database.catalog
-        snapshot = transaction.snapshot.commit_id
-        if newest.version <= snapshot:
-            return newest
-        own = self.catalog
-        # Committed versions count up, so `own` is still the snapshot's if the newest is its successor.
-        if 0 <= own.version <= snapshot and self.database.predecessor(newest) is own:
-            return own
-        return catalogs.load(transaction)
-
-    def visible_catalog(self) -> Catalog:
-        """The schema objects that a statement run now would see."""
-        return self._current_catalog()
-
-    def catalog_has_changed(self) -> None:
-        """The transaction's own DDL (or its undoing) has changed what names mean."""
-        transaction = self.transaction
-        self._private.clear()
-        if transaction is not None:
-            transaction.next_command()
-            self.catalog = (
-                catalogs.load(transaction) if transaction.catalog_changed else self._catalog_of(transaction)
-            )
-
-    # --- open results -----------------------------------------------------------------------------
-
-    def _invalidate_results(self, reason: str) -> None:
-        for result in self._open_results:
-            result.invalidate(reason)
-        self._open_results.clear()
-
-    # --- settings, life ---------------------------------------------------------------------------
-
-    def set_autocommit(self, value: bool) -> None:
-        """Change the mode between transactions."""
-        if self.transaction is not None:
-            raise InternalError("autocommit cannot be changed inside a transaction", sqlstate="25001")
-        self.autocommit = value
-
-    def set(self, name: str, text: str | None, local: bool = False) -> None:
-        """SET [LOCAL] name = text; None is the default."""
-        key, value = settings_.parse(name, text)
-        self._change_settings({key: value}, local)
-
-    def reset_all(self) -> None:
-        """RESET ALL."""
-        self._change_settings(settings_.defaults(), False)
-
-    def _change_settings(self, changed: dict[str, Any], local: bool) -> None:
-        transaction = self.transaction
-        if transaction is None:
-            if not local:  # PostgreSQL: SET LOCAL outside of a transaction has no effect
-                self._use_settings({**self.settings, **changed})
-            return
-        if self._settings_before is None:
-            self._settings_before = self._settings_after = self.settings
-        self._use_settings({**self.settings, **changed})
-        if not local and self._settings_after is not None:
-            self._settings_after = {**self._settings_after, **changed}
-        transaction.lock_timeout_ms = self.settings["lock_timeout"]
-        transaction.synchronous_commit = self.settings["synchronous_commit"]
-
-    def _use_settings(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
-        self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
-        self._heed_timeouts()
+    # --- life -------------------------------------------------------------------------------------
 
     def advisory_lock(self, key: AdvisoryKey, *, shared: bool, session: bool, wait: bool) -> bool:
         """pg_advisory_lock and its kind. A statement that calls them runs in a transaction (`prepare`)."""
@@ -486,20 +296,6 @@ class SessionState:
             return self.advisory.lock(self.transaction, key, shared=shared, session=session, wait=wait)
         with self.implicit_transaction() as transaction:  # called by another function
             return self.advisory.lock(transaction, key, shared=shared, session=session, wait=wait)
-
-    def interrupt(self) -> None:
-        """Stop the running statement, from any thread."""
-        self.interruption.request()
-
-    def is_waiting(self) -> bool:
-        """Whether the running statement waits for a lock, asked from any thread."""
-        transaction = self.transaction
-        return transaction is not None and transaction.waiting is not None
-
-    def waiting_for(self) -> str | None:
-        """What the running statement waits for, and who has it; asked from any thread."""
-        transaction = self.transaction
-        return None if transaction is None else transaction.waiting_for()
 
     def close(self) -> None:
         """Roll back and leave the database; idempotent."""

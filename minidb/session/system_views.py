@@ -13,6 +13,7 @@ from time import time
 from typing import Final
 
 from minidb.catalog.describe import locate
+from minidb.catalog.describe_routines import ROUTINE_COLUMNS, routine_rows
 from minidb.catalog.schema import CatalogObject
 from minidb.errors import ProgrammingError
 from minidb.plan.system_view import SystemView
@@ -277,6 +278,31 @@ def _counters(session: SessionState) -> Iterator[Row]:
         yield ("aborts", sqlstate, count)
 
 
+# --- routines -------------------------------------------------------------------------------------
+
+
+def _routines(session: SessionState) -> list[Row]:
+    return routine_rows(session.catalog_to_show(), session.database.python_procedures())
+
+
+def _postgresql_routines(session: SessionState) -> Iterator[Row]:
+    for routine in [*session.catalog_to_show().routines(), *session.database.python_procedures()]:
+        names = [argument.name for argument in routine.arguments]
+        yield (
+            routine.id,
+            routine.name,
+            routine.language,
+            routine.kind[0],  # f, p
+            routine.strict,
+            routine.returns_set,
+            routine.volatility[0],  # v, s, i
+            len(routine.inputs),
+            sum([argument.default is not None for argument in routine.inputs]),
+            ", ".join(names) if any(names) else None,
+            routine.body,
+        )
+
+
 # --- the views ------------------------------------------------------------------------------------
 
 _ALL: Final[Sequence[SystemView]] = (
@@ -365,6 +391,25 @@ _ALL: Final[Sequence[SystemView]] = (
             ("waitstart", TIMESTAMPTZ),
         ),
         _postgresql_locks,
+    ),
+    SystemView("minidb_routines", "the functions and procedures", ROUTINE_COLUMNS, _routines),
+    SystemView(
+        "pg_proc",
+        "the functions and procedures, as PostgreSQL shows them",
+        (
+            ("oid", BIGINT),
+            ("proname", TEXT),
+            ("prolang", TEXT),
+            ("prokind", TEXT),
+            ("proisstrict", BOOLEAN),
+            ("proretset", BOOLEAN),
+            ("provolatile", TEXT),
+            ("pronargs", INTEGER),
+            ("pronargdefaults", INTEGER),
+            ("proargnames", TEXT),
+            ("prosrc", TEXT),
+        ),
+        _postgresql_routines,
     ),
     SystemView(
         "pg_settings",

@@ -11,10 +11,12 @@ from minidb.errors import InternalError, NotSupportedError
 from minidb.plan.definitions import (
     Analyze,
     Begin,
+    Call,
     Checkpoint,
     Commit,
     Copy,
     Discard,
+    Do,
     Explain,
     LockTables,
     Release,
@@ -33,6 +35,7 @@ from minidb.plan.explain_locks import explain_locks
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
+from minidb.session import routines
 from minidb.session import settings as settings_
 from minidb.session.explicit_locks import lock_tables
 from minidb.session.result import Result
@@ -95,10 +98,16 @@ def run(session: SessionState, statement: Utility, values: list[Any]) -> Result:
             return Result("DISCARD " + what.upper())
         case LockTables():
             return lock_tables(session, statement)
+        case Call():
+            return routines.call(session, statement, values)
         case Copy():
             from minidb.session import copy
 
             return copy.run(session, statement)
+        case Do():
+            from minidb.session.plpgsql.language import run_do
+
+            return run_do(session, statement)
         case _:
             raise NotSupportedError(f"{type(statement).__name__} is not supported")
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token
 
 from minidb.catalog.catalog import Catalog
-from minidb.catalog.schema import Table
-from minidb.errors import ProgrammingError
-from minidb.plan.definitions import Analyze, Copy, Definition, Explain, LockTables, Utility, Vacuum
+from minidb.catalog.schema import Routine, Table
+from minidb.errors import Error, ProgrammingError
+from minidb.expr.node import Expr
+from minidb.plan.definitions import Analyze, Copy, Definition, Do, Explain, LockTables, Utility, Vacuum
 from minidb.plan.nodes import Plan, Project, Scan
 from minidb.plan.system_view import SystemView
 from minidb.plan.traverse import walk_statement
@@ -26,16 +28,21 @@ from minidb.sql.bind_change import bind_change
 from minidb.sql.bind_define import bind_definition
 from minidb.sql.bind_expression import bind_expression
 from minidb.sql.bind_query import bind_query
+from minidb.sql.bind_routine_call import bind_call, bind_value
 from minidb.sql.bind_table import refuse_at, relation_named, scan
-from minidb.sql.binder import Binder, BoundQuery, Parts
+from minidb.sql.binder import Binder, BoundQuery, Parts, VariableScope
 from minidb.sql.copy_statement import CopyStatement
 from minidb.sql.define_syntax import DefinitionSyntax
-from minidb.sql.parse import ParsedStatement, parse_query, parse_tokens
+from minidb.sql.do_statement import DoStatement
+from minidb.sql.parse import ParsedStatement, parse_query, parse_tokens, query_tree
+from minidb.sql.plpgsql.parse import parse_body
+from minidb.sql.routine_syntax import CallStatement
+from minidb.sql.scope import Scope
 from minidb.sql.token_sequence import too_deep
 from minidb.sql.utility import AnalyzeStatement, ExplainStatement, LockStatement, TableName
 from minidb.value.sql_types import SqlType
 
-PARTS: Final = Parts(bind_expression, bind_query, bind_change)
+PARTS: Final = Parts(bind_expression, bind_query, bind_change, bind_value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,38 @@ def bind(
     catalog: Catalog,
     parameter_types: Sequence[SqlType] = (),
     settings: Mapping[str, Any] | None = None,
-    system_views: Mapping[str, SystemView] | None = None,
+    system_views: Mapping[str, SystemView] = MappingProxyType({}),
+    variables: VariableScope | None = None,
+    procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
 ) -> Bound:
-    """The statement, with every name and type resolved against `catalog` and the system views."""
-    binder = Binder(catalog, parameter_types, settings or {}, PARTS, system_views or {})
+    """The statement, with every name and type resolved against `catalog` and the system views.
+
+    Inside of a routine its `variables` are parameters. `procedures` are those that are not in the catalog.
+    """
+    binder = Binder(catalog, parameter_types, settings or {}, PARTS, system_views, variables, procedures)
     try:
         return _bind(binder, statement)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def bind_alone(
+    statement: ParsedStatement, catalog: Catalog, settings: Mapping[str, Any], variables: VariableScope
+) -> Expr | None:
+    """The expression that `SELECT expression` is, evaluable without a row; None if it takes a plan."""
+    tree = statement.tree
+    assert isinstance(tree, exp.Select)
+    if len(tree.expressions) != 1 or any(value for key, value in tree.args.items() if key != "expressions"):
+        return None
+    value = tree.expressions[0]
+    if isinstance(value, exp.Alias) or value.find(exp.Query, exp.Star) is not None:
+        return None
+    try:
+        return bind_expression(Binder(catalog, (), settings, PARTS, {}, variables), value, Scope())
+    except ProgrammingError as error:
+        if error.sqlstate == "42803":  # an aggregate function
+            return None
+        raise
     except RecursionError:
         raise too_deep() from None
 
@@ -79,8 +112,13 @@ def _bind(binder: Binder, statement: ParsedStatement) -> Bound:
         plan = Vacuum(tables, tree.analyze) if tree.vacuum else Analyze(tables)
     elif isinstance(tree, LockStatement):
         plan = LockTables(tuple(_stored_tables(binder, tree.tables)), tree.mode, tree.wait)
+    elif isinstance(tree, CallStatement):
+        plan = bind_call(binder, query_tree(statement.source, list(tree.tokens)))
+        columns = plan.routine.columns
     elif isinstance(tree, CopyStatement):
         plan = _copy(binder, tree, statement)
+    elif isinstance(tree, DoStatement):
+        plan = _do(tree)
     else:
         assert isinstance(tree, DefinitionSyntax)
         plan = bind_definition(binder, tree)
@@ -166,6 +204,17 @@ def _copy(binder: Binder, tree: CopyStatement, statement: ParsedStatement) -> Ut
         names = tuple([binder.new_column(own.name, own.type) for own in chosen])
         source = Project(rows, names, chosen)
     return Copy(table, slots, source, tree.to, tree.path, options)
+
+
+def _do(statement: DoStatement) -> Do:
+    """The statement with its body parsed; errors have their place in the statement's text."""
+    offset = statement.offset
+    try:
+        return Do(parse_body(statement.body), offset)
+    except Error as error:
+        if error.position is not None:
+            error.position = statement.position if offset is None else error.position + offset
+        raise
 
 
 def _tree(text: str, tokens: tuple[Token, ...]) -> exp.Expression:

@@ -20,7 +20,7 @@ from minidb.sql.bind_assignment import bind_assignments, is_default, refuse_valu
 from minidb.sql.bind_conflict import bind_on_conflict
 from minidb.sql.bind_expression import bind_condition, bind_in_clause
 from minidb.sql.bind_from import bind_from
-from minidb.sql.bind_select import all_columns, relation_columns
+from minidb.sql.bind_select import all_columns, relation_columns, with_record_fields
 from minidb.sql.bind_table import relation_named
 from minidb.sql.bind_target import Targets
 from minidb.sql.bind_with import bind_with
@@ -172,6 +172,7 @@ def _from_value_lists(
     lists: list[list[exp.Expression]] = []
     for item in tree.expressions:
         fields = item.expressions if isinstance(item, exp.Tuple) else [item]
+        fields = with_record_fields(binder, fields)
         if lists and len(fields) != len(lists[0]):
             raise SyntaxError_("VALUES lists must all be the same length", position=position_of(item))
         lists.append(fields)

@@ -9,7 +9,7 @@ from minidb.catalog.schema import CatalogObject, ColumnSchema, Sequence, Table, 
 from minidb.errors import NotSupportedError, ProgrammingError
 from minidb.plan.changes import TargetIndex
 from minidb.plan.definitions import Definition, Nothing, Reindex, RenameObject
-from minidb.sql import bind_create
+from minidb.sql import bind_create, bind_routine
 from minidb.sql.bind_alter import alter_table
 from minidb.sql.bind_drop import bind_drop, bind_truncate, sequences_in
 from minidb.sql.binder import Binder
@@ -28,6 +28,7 @@ from minidb.sql.define_syntax import (
 )
 from minidb.sql.object_names import next_value_text
 from minidb.sql.rename_columns import rename_table_in_texts
+from minidb.sql.routine_syntax import CreateRoutineSyntax, DropRoutineSyntax, RenameRoutineSyntax
 from minidb.sql.system_names import refuse_system_views
 from minidb.sql.table_expressions import bind_index
 from minidb.sql.table_names import check_schema, find_table
@@ -60,6 +61,12 @@ def bind_definition(binder: Binder, syntax: DefinitionSyntax) -> Definition:
             return bind_drop(catalog, syntax)
         case TruncateSyntax():
             return bind_truncate(catalog, syntax)
+        case CreateRoutineSyntax():
+            return bind_routine.create_routine(binder, syntax)
+        case DropRoutineSyntax():
+            return bind_routine.drop_routines(catalog, syntax)
+        case RenameRoutineSyntax():
+            return bind_routine.rename_routine(catalog, syntax)
         case ReindexSyntax():
             return _reindex(catalog, syntax)
         case _:

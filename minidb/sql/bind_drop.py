@@ -3,6 +3,7 @@
 table     <- foreign keys of other tables, views that name it; its own sequences go with it
 column    <- views that read it, indexes and constraints of it, generated columns over it
 view      <- views that name it
+routine   <- views, defaults, checks and atomic bodies that call it
 sequence  <- defaults that draw from it
 unique key of a table  <- foreign keys that refer to it
 """
@@ -14,11 +15,14 @@ import re
 from msgspec.structs import replace
 
 from minidb.catalog.catalog import Catalog
-from minidb.catalog.schema import CatalogObject, ForeignKeySchema, Sequence, Table, View
+from minidb.catalog.schema import CatalogObject, ForeignKeySchema, Routine, Sequence, Table, View
 from minidb.errors import Error, NotSupportedError, ProgrammingError
+from minidb.expr.node import Expr, walk
+from minidb.expr.user_function import UserFunction
 from minidb.plan.definitions import Definition, Drop, Nothing, Truncate
 from minidb.sql.define_syntax import DropSyntax, TruncateSyntax
 from minidb.sql.table_draft import covers_key
+from minidb.sql.table_expressions import expressions_of
 from minidb.sql.table_names import find_table, kind_of
 from minidb.sql.utility import TableName
 
@@ -29,7 +33,7 @@ _NEXT_VALUE = re.compile(r"""nextval\s*\(\s*'((?:[^']|'')*)'""", re.IGNORECASE)
 class Dropping:
     """Collects what goes, and what changes because of it."""
 
-    __slots__ = ("_altered", "_blocked", "_gone", "cascade", "catalog", "notices")
+    __slots__ = ("_altered", "_blocked", "_gone", "_routines", "cascade", "catalog", "notices")
 
     def __init__(self, catalog: Catalog, cascade: bool) -> None:
         self.catalog = catalog
@@ -37,6 +41,7 @@ class Dropping:
         self.notices: list[str] = []
         self._gone: dict[int, CatalogObject] = {}
         self._altered: dict[int, Table] = {}
+        self._routines: dict[int, Routine] = {}
         self._blocked: list[str] = []
 
     def is_gone(self, id_: int) -> bool:
@@ -64,6 +69,61 @@ class Dropping:
         else:
             for view in self.catalog.dependents(object_.id):
                 self.lose_view(view, described)
+            for routine in self.catalog.dependent_routines(object_.id):
+                by_row = routine.row_of == object_.id
+                self.lose_routine(routine, f"type {object_.name}" if by_row else described)
+
+    def name_routines(self, routines: list[Routine]) -> None:
+        """The routines that the statement names."""
+        for routine in routines:
+            self._routines[routine.id] = routine
+
+    def follow_routine(self, routine: Routine) -> None:
+        """Everything that depends on a dropped routine: views, bodies, defaults and checks that call it."""
+        described = f"{routine.kind} {routine.signature}"
+        for view in self.catalog.dependents(routine.id):
+            self.lose_view(view, described)
+        for other in self.catalog.dependent_routines(routine.id):
+            self.lose_routine(other, described)
+        for table in self.catalog.tables():
+            if not self.is_gone(table.id):
+                self._stored_calls(table, routine, described)
+
+    def lose_routine(self, routine: Routine, depends_on: str) -> None:
+        """A routine depends on what goes."""
+        if routine.id not in self._routines:
+            self._lose(f"{routine.kind} {routine.signature}", depends_on)
+            self._routines[routine.id] = routine
+            self.follow_routine(routine)
+
+    def _stored_calls(self, table: Table, routine: Routine, described: str) -> None:
+        """A table loses the defaults and checks that call the routine."""
+        texts = [column.default or "" for column in table.columns] + [
+            each.expression for each in table.checks
+        ]
+        if not any(routine.name in text.lower() for text in texts):
+            return
+        bound = expressions_of(self.catalog, table)
+        columns = list(table.columns)
+        for place, column in enumerate(columns):
+            default = bound.defaults[column.slot]
+            if default is not None and _calls(default, routine):
+                self._lose(f"default value for column {column.name} of table {table.name}", described)
+                columns[place] = replace(column, default=None)
+        violated = [name for name, condition in bound.checks if _calls(condition, routine)]
+        for name in violated:
+            self._lose(f"constraint {name} on table {table.name}", described)
+        checks = tuple([check for check in table.checks if check.name not in violated])
+        if tuple(columns) != table.columns or checks != table.checks:
+            self._altered[table.id] = replace(self.current(table), columns=tuple(columns), checks=checks)
+
+    def routines(self) -> tuple[Routine, ...]:
+        """The routines that go."""
+        return tuple(self._routines.values())
+
+    def blocked(self) -> list[str]:
+        """What stands in the way."""
+        return self._blocked
 
     def lose_view(self, view: View, depends_on: str) -> None:
         """A view depends on what goes."""
@@ -181,7 +241,13 @@ def bind_drop(catalog: Catalog, syntax: DropSyntax) -> Definition:
     for object_ in objects:
         dropping.follow(object_)
         dropping.refuse_if_blocked(f"{kind_of(object_)} {object_.name}")
-    return Drop(tag, dropping.objects(), dropping.altered(), tuple(notices + dropping.notices))
+    return Drop(
+        tag, dropping.objects(), dropping.altered(), tuple(notices + dropping.notices), dropping.routines()
+    )
+
+
+def _calls(expression: Expr, routine: Routine) -> bool:
+    return any(isinstance(node, UserFunction) and node.routine == routine.id for node in walk(expression))
 
 
 def _wrong_kind(name: TableName, kind: str, found: CatalogObject | None) -> Error:

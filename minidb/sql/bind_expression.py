@@ -68,19 +68,53 @@ def _column(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
     if isinstance(tree.this, exp.Star):
         raise SyntaxError_('syntax error at or near "*"', position=position_of(tree.this))
     schema, table = tree.args.get("db"), tree.args.get("table")
+    variables = binder.variables
+    variable = None if variables is None else variables.find(binder, _path(tree))
     if tree.args.get("catalog") is not None:
         raise refuse("cross-database references are", tree)
+    position = position_of(table) if table is not None else position_of(tree.this)
     if schema is not None and identifier(schema) != "public":
+        if variable is not None:
+            return variable
         raise ProgrammingError(
             f'missing FROM-clause entry for table "{identifier(table)}"',
             sqlstate="42P01",
             position=position_of(schema),
         )
-    position = position_of(table) if table is not None else position_of(tree.this)
     name = identifier(tree.this)
     if name == "user" and table is None and not tree.this.args.get("quoted"):
         return bind_function.call("current_user", [], scope)
-    return resolve(scope, name, None if table is None else identifier(table), position)
+    qualifier = None if table is None else identifier(table)
+    if variable is None:
+        return resolve(scope, name, qualifier, position)
+    return _column_or_variable(binder, scope, name, qualifier, position, variable)
+
+
+def _path(tree: exp.Expression) -> tuple[str, ...]:
+    """A column's name with what qualifies it."""
+    parts = [tree.args.get("db"), tree.args.get("table"), tree.this]
+    return tuple([identifier(part) for part in parts if part is not None])
+
+
+def _column_or_variable(
+    binder: Binder, scope: Scope, name: str, qualifier: str | None, position: int | None, variable: Expr
+) -> Expr:
+    """Inside of a routine: a column if there is one of that name, else the routine's variable."""
+    try:
+        column = resolve(scope, name, qualifier, position)
+    except ProgrammingError as error:
+        if error.sqlstate not in ("42703", "42P01"):
+            raise
+        return variable
+    assert binder.variables is not None
+    if binder.variables.conflicts:
+        raise ProgrammingError(
+            f'column reference "{name}" is ambiguous',
+            sqlstate="42702",
+            position=position,
+            detail="It could refer to either a PL/pgSQL variable or a table column.",
+        )
+    return column
 
 
 def _literal(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
@@ -124,7 +158,8 @@ def _null(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
 
 
 def _parameter(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
-    return binder.parameter(int(tree.this.name))
+    number = int(tree.this.name)
+    return binder.parameter(number) if binder.variables is None else binder.variables.numbered(binder, number)
 
 
 def _paren(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
@@ -319,6 +354,11 @@ def _is(binder: Binder, tree: exp.Expression, scope: Scope) -> Expr:
         if bind_subquery.is_row(tree.this):
             fields = [bind_expression(binder, field, scope) for field in bind_subquery.row_fields(tree.this)]
             return logic.row_is_null(fields, negated)
+        if isinstance(tree.this, exp.Column) and binder.variables is not None:
+            record = binder.variables.row(binder, _path(tree.this))
+            if record is not None:
+                fields = [field for _, field in record]
+                return logic.row_is_null(fields, negated) if fields else Constant(not negated, BOOLEAN)
         return logic.is_null(bind_expression(binder, tree.this, scope), negated)
     if isinstance(what, exp.Boolean):
         return logic.is_truth(bind_expression(binder, tree.this, scope), bool(what.this), negated)

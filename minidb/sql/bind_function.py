@@ -125,6 +125,8 @@ def _ordinary(binder: Binder, tree: exp.Expression, scope: Scope, condition: exp
     if aggregates.is_aggregate(name):
         return bind_aggregate.bind_call(binder, name, anonymous, scope, condition)
     _check_plain(name, anonymous, condition)
+    if binder.catalog.has_routines(name):
+        return binder.parts.user_function(binder, name, anonymous, scope)
     bound = [binder.expression(argument, scope) for argument in arguments]
     try:
         return call(name, bound, scope)

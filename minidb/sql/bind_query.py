@@ -19,7 +19,7 @@ from minidb.plan.nodes import SetOperation, Sort, SortKey, Values, With
 from minidb.sql.bind_aggregate import sort_key
 from minidb.sql.bind_expression import bind_in_clause
 from minidb.sql.bind_order import limited, position_in_list
-from minidb.sql.bind_select import bind_select
+from minidb.sql.bind_select import bind_select, with_record_fields
 from minidb.sql.bind_with import bind_with
 from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.convert_output import converted
@@ -130,6 +130,7 @@ def _values(binder: Binder, tree: exp.Expression, outer: Scope | None, keep_unkn
     rows: list[list[Expr]] = []
     for item in tree.expressions:
         fields = item.expressions if isinstance(item, exp.Tuple) else [item]
+        fields = with_record_fields(binder, fields)
         rows.append([bind_in_clause(binder, field, scope, "VALUES") for field in fields])
         if not fields:
             raise SyntaxError_('syntax error at or near ")"', position=position_of(tree))

@@ -115,7 +115,8 @@ def _select_list(
         if isinstance(tree, exp.Star):
             outputs.extend(all_columns(scope, tree))
         elif isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
-            outputs.extend(relation_columns(scope, tree))
+            record = _record_fields(binder, tree)
+            outputs.extend(relation_columns(scope, tree) if record is None else record)
         else:
             value = tree.this if isinstance(tree, exp.Alias) else tree
             expression = bind_expression(binder, lift_series(binder, value, scope), scope)
@@ -123,6 +124,34 @@ def _select_list(
                 expression = cast(expression, TEXT, "implicit")
             outputs.append(Output(output_name(tree), expression, value))
     return outputs
+
+
+def _record_fields(binder: Binder, tree: exp.Expression) -> list[Output] | None:
+    """record.*, of a routine's variable."""
+    if binder.variables is None or tree.args.get("db") is not None:
+        return None
+    fields = binder.variables.row(binder, (identifier(tree.args["table"]),))
+    if fields == []:
+        raise ProgrammingError(
+            f'record "{identifier(tree.args["table"])}" is not assigned yet', sqlstate="55000"
+        )
+    return None if fields is None else [Output(name, field, tree) for name, field in fields]
+
+
+def with_record_fields(binder: Binder, trees: list[exp.Expression]) -> list[exp.Expression]:
+    """The fields of a VALUES list, `record.*` of a routine's variable taken apart."""
+    if binder.variables is None:
+        return trees
+    found: list[exp.Expression] = []
+    for tree in trees:
+        outputs = None
+        if isinstance(tree, exp.Column) and isinstance(tree.this, exp.Star):
+            outputs = _record_fields(binder, tree)
+        if outputs is None:
+            found.append(tree)
+        else:
+            found.extend([exp.column(output.name, tree.args["table"], quoted=True) for output in outputs])
+    return found
 
 
 def all_columns(scope: Scope, tree: exp.Expression) -> list[Output]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from minidb.catalog.schema import Table, View
+from minidb.catalog.schema import Routine, Table, View
 from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr.cast import cast, common_type
 from minidb.expr.node import Column, Expr
@@ -19,12 +19,13 @@ from minidb.plan.nodes import CteScan, FunctionScan, Plan, RowMark, Scan, System
 from minidb.plan.system_view import SYSTEM_SCHEMA, SystemView
 from minidb.sql.bind_expression import bind_in_clause
 from minidb.sql.bind_function import SET_RETURNING, function_name
+from minidb.sql.bind_routine_call import bind_in_from
 from minidb.sql.binder import Binder, BoundQuery
 from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.parse import parse_query
 from minidb.sql.row_locks import LockClause, strongest
 from minidb.sql.scope import Relation, Scope
-from minidb.value.sql_types import BIGINT, INTERVAL, TIMESTAMP, Kind, SqlType
+from minidb.value.sql_types import BIGINT, INTERVAL, TEXT, TIMESTAMP, Kind, SqlType
 
 HIDDEN_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema"})
 
@@ -166,8 +167,8 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
             f'infinite recursion detected in rules for relation "{view.name}"', sqlstate="42P17"
         )
     relation_name = view.name if alias is None else identifier(alias.this)
-    saved = binder.common_tables, binder.horizons
-    binder.common_tables, binder.horizons = [], dict(view.horizons)
+    saved = binder.common_tables, binder.horizons, binder.variables
+    binder.common_tables, binder.horizons, binder.variables = [], dict(view.horizons), None
     binder.views.append(view.name)
     try:
         query = binder.query(parse_query(view.query), locks=context.pushed(relation_name))
@@ -176,7 +177,7 @@ def _bind_view(context: FromContext, view: View, alias: exp.Expression | None, p
         raise
     finally:
         binder.views.pop()
-        binder.common_tables, binder.horizons = saved
+        binder.common_tables, binder.horizons, binder.variables = saved
     names = view.columns + query.names[len(view.columns) :]
     shown = binder.horizons.get(view.id, len(names))
     return derived(context, query, relation_name, names[:shown], alias)
@@ -278,6 +279,10 @@ def _bind_function(context: FromContext, tree: exp.Expression, left: Scope) -> I
     named = name or called.key
     relation_name = named if alias is None or alias.this is None else identifier(alias.this)
     scope = Scope(left)
+    if name is not None and binder.catalog.has_routines(name):
+        found = bind_in_from(binder, name, _call_in(called), scope)
+        if found is not None:
+            return _user_function(context, found, relation_name, alias, needed(scope.level.free, left))
     if name == "generate_series":
         arguments = [
             bind_in_clause(binder, argument, scope, "functions in FROM") for argument in called.expressions
@@ -295,6 +300,37 @@ def _bind_function(context: FromContext, tree: exp.Expression, left: Scope) -> I
     result_scope.add(Relation(relation_name, (relation_name,), (column,), unlockable="a function"))
     _rename(result_scope, alias)
     return Item(plan, result_scope, needed(scope.level.free, left))
+
+
+def _call_in(tree: exp.Expression) -> exp.Expression:
+    """The call itself, without its schema."""
+    return tree.expression if isinstance(tree, exp.Dot) else tree
+
+
+def _user_function(
+    context: FromContext,
+    found: tuple[Routine, list[Expr]],
+    relation_name: str,
+    alias: exp.Expression | None,
+    needs: dict[int, Column],
+) -> Item:
+    """The rows of a user's function, under the names of its result; a lone value goes by the alias."""
+    routine, arguments = found
+    binder = context.binder
+    shape = binder.catalog.routine_columns(routine) or (("", TEXT),)  # void has a column, too
+    columns = tuple([binder.new_column(name or relation_name, type_, relation_name) for name, type_ in shape])
+    plan = FunctionScan(
+        routine.name,
+        tuple(arguments),
+        columns,
+        routine.id,
+        volatile=routine.volatility == "volatile",
+        returns_set=routine.returns_set,
+    )
+    scope = context.query.sibling()
+    scope.add(Relation(relation_name, tuple([column.name for column in columns]), columns))
+    _rename(scope, alias)
+    return Item(plan, scope, needs)
 
 
 def series(arguments: list[Expr], tree: exp.Expression) -> tuple[list[Expr], SqlType]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
+from minidb.catalog.schema import Routine
 from minidb.expr.node import Column, Expr, Parameter
 from minidb.plan.nodes import Plan, RowMark
 from minidb.plan.system_view import SystemView
@@ -50,6 +52,47 @@ class Parts:
     expression: Callable[[Binder, exp.Expression, Scope], Expr]
     query: Callable[[Binder, exp.Expression, Scope | None, bool, tuple[LockClause, ...]], BoundQuery]
     change: Callable[[Binder, exp.Expression, Scope | None], BoundQuery]
+    user_function: Callable[[Binder, str, exp.Expression, Scope], Expr]
+
+
+class VariableScope:
+    """What names mean besides columns, inside of a routine: values that a call hands to its statements.
+
+    `conflicts`: whether a name that is a column too is an error (42702: PL/pgSQL); else (SQL) the column.
+    """
+
+    __slots__ = ()
+    conflicts: bool
+
+    def find(self, binder: Binder, path: tuple[str, ...]) -> Expr | None:
+        """What a name stands for, `path` being the name with what qualifies it; None: no variable."""
+        raise NotImplementedError
+
+    def numbered(self, binder: Binder, number: int) -> Expr:
+        """What `$number` stands for."""
+        return binder.parameter(number)
+
+    def row(self, binder: Binder, path: tuple[str, ...]) -> list[tuple[str, Expr]] | None:
+        """The fields of the record of that name, if it is one; none while it has not been assigned."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Variables(VariableScope):
+    """Variables that are parameters of the statement, by their index.
+
+    names    `amount`
+    fields   `f.amount`, `record.field`, `label.amount`: by qualifier, then name
+    """
+
+    names: Mapping[str, int]
+    fields: Mapping[str, Mapping[str, int]]
+    conflicts: bool = False
+
+    def find(self, binder: Binder, path: tuple[str, ...]) -> Expr | None:
+        names = self.names if len(path) == 1 else self.fields.get(path[0]) if len(path) == 2 else None
+        index = None if names is None else names.get(path[-1])
+        return None if index is None else binder.parameter(index + 1)
 
 
 class Binder:
@@ -63,8 +106,10 @@ class Binder:
         "next_id",
         "parameter_types",
         "parts",
+        "procedures",
         "settings",
         "system_views",
+        "variables",
         "views",
     )
 
@@ -75,8 +120,12 @@ class Binder:
         settings: Mapping[str, Any],
         parts: Parts,
         system_views: Mapping[str, SystemView],
+        variables: VariableScope | None = None,
+        procedures: Mapping[str, Sequence[Routine]] = MappingProxyType({}),
     ) -> None:
         self.catalog = catalog
+        self.variables = variables
+        self.procedures = procedures  # those in Python, by name
         self.parameter_types: list[SqlType] = list(parameter_types)
         self.settings = settings
         self.parts = parts

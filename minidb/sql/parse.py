@@ -22,11 +22,13 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import NotSupportedError, SyntaxError_
 from minidb.plan.definitions import Commit, Rollback, RollbackTo, Utility
-from minidb.sql import session_statements, utility
+from minidb.sql import parse_routine, session_statements, utility
 from minidb.sql.check_tree import check_tree
 from minidb.sql.copy_statement import parse_copy
+from minidb.sql.do_statement import parse_do
 from minidb.sql.overriding import without_overriding
 from minidb.sql.parse_define import parse_definition
+from minidb.sql.routine_syntax import CreateRoutineSyntax
 from minidb.sql.token_sequence import check_sequence, near, too_deep
 from minidb.sql.tokens import statements
 from minidb.sql.typed_literals import parenthesised
@@ -42,10 +44,12 @@ _STATEMENTS: Final = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete)
 _FROM_TOKENS: Final[dict[str, Callable[[TokenReader], Utility | UnboundUtility]]] = {
     **session_statements.PARSERS,
     **utility.PARSERS,
+    **parse_routine.PARSERS,
     "copy": parse_copy,
+    "do": parse_do,
 }
 _UNSUPPORTED: Final = frozenset(
-    {"call", "close", "cluster", "comment", "deallocate", "declare", "do", "execute", "fetch", "grant"}
+    {"close", "cluster", "comment", "deallocate", "declare", "execute", "fetch", "grant"}
     | {"import", "listen", "load", "merge", "move", "notify", "prepare", "reassign", "refresh"}
     | {"revoke", "security", "unlisten"}
 )
@@ -105,9 +109,11 @@ def parse_tokens(text: str, tokens: list[Token], parameters: tuple[str | None, .
         reader.expect_end()
     elif first in _DEFINITIONS:
         tree = parse_definition(text, tokens)
+        if isinstance(tree, CreateRoutineSyntax):
+            parameters = ()  # those of the body are the routine's
     elif first in _QUERIES or first in _CHANGES:
         tokens, overriding = without_overriding(tokens)
-        found = _tree(text, tokens)
+        found = query_tree(text, tokens)
         if overriding is not None:
             if not isinstance(found, exp.Insert):
                 raise SyntaxError_('syntax error at or near "OVERRIDING"')
@@ -126,10 +132,10 @@ def parse_tree(text: str, tokens: list[Token]) -> exp.Expression:
     """sqlglot's tree of the query inside a definition, whose tokens may be split into single words."""
     first, last = tokens[0].start, tokens[-1].end
     whole = [token for statement in statements(text) for token in statement.tokens]
-    return _tree(text, [token for token in whole if first <= token.start <= last])
+    return query_tree(text, [token for token in whole if first <= token.start <= last])
 
 
-def _tree(text: str, tokens: list[Token]) -> exp.Expression:
+def query_tree(text: str, tokens: list[Token]) -> exp.Expression:
     """sqlglot's tree of these tokens, checked."""
     check_sequence(text, tokens)
     tree = _sqlglot(text, parenthesised(tokens))

@@ -24,6 +24,7 @@ from minidb.sql.define_syntax import (
     TruncateSyntax,
 )
 from minidb.sql.definition_reader import DefinitionReader
+from minidb.sql.parse_routine import KINDS, alter_routine, create_routine, drop_routine
 from minidb.sql.parse_table import alter_table, create_table
 from minidb.sql.utility import TableName
 
@@ -53,11 +54,15 @@ def _create(reader: DefinitionReader) -> DefinitionSyntax:
     if reader.accept("OR", "REPLACE"):
         if reader.accept("VIEW"):
             return _create_view(reader, replace=True)
+        if reader.word() in ("FUNCTION", "PROCEDURE"):
+            return create_routine(reader, replace=True)
         raise _refuse(reader, "CREATE OR REPLACE")
     if reader.word() in ("TEMP", "TEMPORARY", "LOCAL", "GLOBAL"):
         raise reader.refuse("temporary objects are")
     if reader.word() == "UNLOGGED":
         raise reader.refuse("unlogged tables are")
+    if reader.word() in ("FUNCTION", "PROCEDURE"):
+        return create_routine(reader, replace=False)
     if reader.accept("TABLE"):
         return create_table(reader)
     if reader.accept("UNIQUE"):
@@ -148,6 +153,8 @@ def _create_view(reader: DefinitionReader, replace: bool) -> CreateViewSyntax:
 
 
 def _drop(reader: DefinitionReader) -> DefinitionSyntax:
+    if reader.word() in KINDS:
+        return drop_routine(reader)
     kind = reader.accept_any(*_DROPPABLE)
     if kind is None:
         raise _refuse(reader, "DROP")
@@ -193,6 +200,8 @@ def _reindex(reader: DefinitionReader) -> DefinitionSyntax:
 def _alter(reader: DefinitionReader) -> DefinitionSyntax:
     if reader.accept("TABLE"):
         return alter_table(reader)
+    if reader.word() in KINDS:
+        return alter_routine(reader)
     kind = reader.accept_any("VIEW", "SEQUENCE", "INDEX")
     if kind is None:
         raise _refuse(reader, "ALTER")

@@ -16,9 +16,11 @@ from minidb.errors import Error, NotSupportedError, ProgrammingError
 from minidb.expr import logic
 from minidb.expr.cast import cast
 from minidb.expr.node import Column, Constant, Expr, Slot, transform, walk
+from minidb.expr.user_function import UserFunction
 from minidb.plan.changes import TargetIndex
 from minidb.sql.bind_expression import bind_expression, bind_in_clause
 from minidb.sql.bind_function import call
+from minidb.sql.bind_routine_call import bind_value
 from minidb.sql.binder import Binder, BoundQuery, Parts
 from minidb.sql.define_syntax import Fragment
 from minidb.sql.names import identifier, position_of
@@ -95,6 +97,10 @@ def bind_over_row(catalog: Catalog, table: Table, text: str | Fragment, what: st
             visible=True,
         )
         bound = bind_in_clause(binder, tree, scope, _CLAUSES[what])
+        if what not in (CHECK, DEFAULT, TRANSFORM) and any(
+            isinstance(part, UserFunction) for part in walk(bound)
+        ):
+            raise NotSupportedError(f"a user-defined function in an {what} is not supported")
     except Error as error:
         if error.position is not None:
             error.position = None if isinstance(text, str) else error.position - _SELECT + text.start
@@ -117,7 +123,7 @@ def _no_query(binder: Binder, tree: exp.Expression, scope: Scope | None, *how: o
     raise NotSupportedError("cannot use subquery in a stored expression", position=position_of(tree))
 
 
-_ALONE = Parts(bind_expression, _no_query, _no_query)
+_ALONE = Parts(bind_expression, _no_query, _no_query, bind_value)
 
 
 def _refuse_parts(tree: exp.Expression, what: str) -> None:

@@ -90,17 +90,33 @@ def statements(text: str) -> list[Statement]:
         tokens = _Tokenizer(dialect=_DIALECT).tokenize(text)
     except TokenError:
         raise _unterminated(text) from None
-    found: list[Statement] = []
+    return [_adapt(text, part) for part in _split(tokens)]
+
+
+def _split(tokens: list[Token]) -> list[list[Token]]:
+    """The statements between semicolons. Those of CREATE FUNCTION ... BEGIN ATOMIC ... END don't end it."""
+    found: list[list[Token]] = []
     current: list[Token] = []
+    depth = 0  # of BEGIN ATOMIC and the CASEs inside
     for token in tokens:
-        if token.token_type is TokenType.SEMICOLON:
+        kind = token.token_type
+        if kind is TokenType.SEMICOLON and depth == 0:
             if current:
-                found.append(_adapt(text, current))
+                found.append(current)
             current = []
-        else:
-            current.append(token)
+            continue
+        if depth:
+            depth += 1 if kind is TokenType.CASE else -1 if kind is TokenType.END else 0
+        elif (
+            current
+            and current[-1].token_type is TokenType.BEGIN
+            and current[0].token_type is TokenType.CREATE
+            and token.text.upper() == "ATOMIC"
+        ):
+            depth = 1
+        current.append(token)
     if current:
-        found.append(_adapt(text, current))
+        found.append(current)
     return found
 
 
@@ -418,6 +434,7 @@ class _Adapter:
                 "set",
                 "escape",
                 "interval",
+                "return",
                 "zone",
             }
         )

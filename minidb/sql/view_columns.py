@@ -10,7 +10,9 @@ from sqlglot import exp
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Table, View
-from minidb.plan.nodes import NestedLoop, Plan, Scan, SetOperation, With
+from minidb.expr.node import walk
+from minidb.expr.user_function import UserFunction
+from minidb.plan.nodes import FunctionScan, NestedLoop, Plan, Scan, SetOperation, With
 from minidb.plan.traverse import collect_column_ids, expressions, subqueries, walk_plan
 from minidb.sql.names import identifier
 
@@ -38,7 +40,32 @@ def dependencies(catalog: Catalog, tree: exp.Expression, plan: Plan) -> Dependen
             for column, slot in zip(node.columns, node.slots, strict=False):
                 if column.id in used:
                     named[node.table.id].add(slot)
+    for routine in routines_called(plan):
+        named[routine] = set()
     return tuple([(id_, tuple(sorted(slots))) for id_, slots in sorted(named.items())])
+
+
+def relations_named(catalog: Catalog, tree: exp.Expression) -> set[int]:
+    """The ids of the tables and views that a statement names."""
+    found: set[int] = set()
+    for table in tree.find_all(exp.Table):
+        relation = (
+            catalog.relation(identifier(table.this)) if isinstance(table.this, exp.Identifier) else None
+        )
+        if isinstance(relation, Table | View):
+            found.add(relation.id)
+    return found
+
+
+def routines_called(plan: Plan) -> set[int]:
+    """The ids of the users' functions that a plan calls."""
+    found: set[int] = set()
+    for node in _all_plans(plan):
+        if isinstance(node, FunctionScan) and node.routine:
+            found.add(node.routine)
+        for expression in expressions(node):
+            found.update([part.routine for part in walk(expression) if isinstance(part, UserFunction)])
+    return found
 
 
 def _all_plans(plan: Plan) -> list[Plan]:

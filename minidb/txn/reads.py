@@ -164,6 +164,19 @@ class TransactionReads(TransactionState):
         if self.huge is not None:
             self._read_huge()
 
+    def view(self) -> tuple[Snapshot, int]:
+        """What the running statement sees, to come back to after other statements ran in the midst of it."""
+        return self.snapshot, self.base_position + self.statement_start
+
+    def restore_view(self, view: tuple[Snapshot, int]) -> None:
+        """The statement that was interrupted at `view` goes on, without seeing what the others wrote."""
+        if self._per_statement:
+            self.base = self.snapshot = view[0]
+        self.statement_start = view[1] - self.base_position
+        self._reader = None
+        if self.huge is not None:
+            self._read_huge()
+
     def savepoint(self) -> int:
         """The position to roll back to."""
         return self.base_position + len(self.undo)

@@ -124,7 +124,7 @@ FORMATS: dict[str, Output] = {"table": print_table, "csv": print_csv, "json": pr
 
 
 def describe_error(error: minidb.Error, sql: str) -> str:
-    """PostgreSQL's shell's form: message, the line with a caret, detail, hint."""
+    """PostgreSQL's shell's form: message, the line with a caret, detail, hint, context."""
     lines = [f"ERROR:  {error.sqlstate}: {error}"]
     if error.position is not None and 1 <= error.position <= len(sql) + 1:
         before = sql[: error.position - 1]
@@ -134,8 +134,17 @@ def describe_error(error: minidb.Error, sql: str) -> str:
         column = len(before) - (before.rfind("\n") + 1)
         lines.append(label + line)
         lines.append(" " * (len(label) + _width(line[:column])) + "^")
-    if error.detail:
-        lines.append(f"DETAIL:  {error.detail}")
-    if error.hint:
-        lines.append(f"HINT:  {error.hint}")
+    lines.extend(_details(error))
+    if error.context:
+        lines.append(f"CONTEXT:  {error.context}")
     return "\n".join(lines)
+
+
+def describe_notice(notice: minidb.Notice) -> str:
+    """What a statement said on its way, in the same form."""
+    return "\n".join([f"{notice.severity}:  {notice.message}", *_details(notice)])
+
+
+def _details(about: minidb.Error | minidb.Notice) -> list[str]:
+    parts = (("DETAIL", about.detail), ("HINT", about.hint))
+    return [f"{label}:  {text}" for label, text in parts if text]

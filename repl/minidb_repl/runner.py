@@ -6,7 +6,7 @@ import time
 from typing import TextIO
 
 import minidb
-from minidb_repl.render import Output, describe_error
+from minidb_repl.render import Output, describe_error, describe_notice
 
 
 class Runner:
@@ -20,6 +20,7 @@ class Runner:
         self.errors = errors
         self.output = output
         self.timing = timing
+        connection.add_notice_handler(self._say)
 
     def run(self, sql: str) -> bool:
         """Run the statements until one fails; whether all succeeded."""
@@ -38,6 +39,10 @@ class Runner:
             print(f"Time: {(time.perf_counter() - started) * 1000:.3f} ms", file=self.out)
         self.out.flush()
         return True
+
+    def _say(self, notice: minidb.Notice) -> None:
+        self.out.flush()
+        print(describe_notice(notice), file=self.errors, flush=True)
 
     def _print(self, cursor: minidb.Cursor) -> None:
         description = cursor.description

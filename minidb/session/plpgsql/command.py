@@ -1,0 +1,164 @@
+"""An SQL statement of a body: prepared once a catalog, run with the variables' values as its parameters.
+
+    fast form (one closure)  ->  rows or a count
+    all others               ->  a Result: the session's general path
+
+Each is a command of its own: it sees what earlier ones wrote, under READ COMMITTED on a snapshot of its own,
+and begins anew where that level restarts statements. It does not undo itself when it fails: an enclosing
+handler, or the calling statement, goes back further than that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidb.catalog.catalog import Catalog
+from minidb.errors import Error, NotSupportedError
+from minidb.plan.definitions import Begin, Commit, Release, Rollback, RollbackTo, Savepoint, SetTransaction
+from minidb.session.plpgsql.frame import Frame
+from minidb.session.plpgsql.variables import NO_FIELD, Dependencies, Member, Namespace, ParameterScope
+from minidb.session.prepare import prepare
+from minidb.session.prepared import Prepared
+from minidb.session.result import Columns, Result
+from minidb.sql.plpgsql.syntax import Fragment
+from minidb.txn.control import StatementRestart
+from minidb.value.sql_types import Row, Value
+
+_TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
+Outcome = int | list[Row] | Result  # a fast change's count, a fast query's rows, all else
+
+
+class _Bound:
+    """The statement under one catalog, with records of certain columns."""
+
+    __slots__ = ("catalog", "dependencies", "prepared", "slots", "sources")
+
+    def __init__(self, prepared: Prepared, scope: ParameterScope) -> None:
+        self.prepared = prepared
+        self.catalog: Catalog = prepared.catalog
+        self.dependencies = scope.dependencies
+        self.sources = tuple(scope.sources)
+        fields = any(field != NO_FIELD for _, field in scope.sources)
+        self.slots = None if fields else [slot for slot, _ in scope.sources]
+
+    def values(self, frame: Frame) -> list[Value]:
+        """The parameters."""
+        values = frame.values
+        if self.slots is not None:
+            return [values[slot] for slot in self.slots]
+        return [values[slot] if field == NO_FIELD else values[slot][field] for slot, field in self.sources]
+
+
+class Command:
+    """See the module."""
+
+    __slots__ = ("_arguments", "_bound", "_namespace", "fragment")
+
+    def __init__(self, fragment: Fragment, namespace: Namespace, arguments: list[Member]) -> None:
+        self.fragment = fragment
+        self._namespace = namespace
+        self._arguments = arguments
+        self._bound: _Bound | None = None
+
+    def run(self, frame: Frame) -> Outcome:
+        """Run it. `frame.columns` are those of the rows, if it has any."""
+        try:
+            return self._run(frame)
+        except Error as error:
+            error.add_context(f'SQL statement "{self.fragment.parsed.text}"')
+            raise
+
+    def _run(self, frame: Frame) -> Outcome:
+        bound = self._bound
+        session = frame.session
+        if bound is not None and not frame.fixed:
+            prepared = bound.prepared
+            fast: Any = prepared.fast_query or prepared.fast_change
+            transaction = session.transaction
+            assert transaction is not None
+            if fast is not None and not transaction.catalog_changed:
+                frame.interrupt.check()
+                transaction.new_statement()
+                if (
+                    bound.catalog is session.database.catalog
+                    and bound.catalog.version <= transaction.snapshot.commit_id
+                    and (not bound.dependencies or frame.fits(bound.dependencies))
+                ):
+                    start = transaction.savepoint()
+                    try:
+                        outcome: Any = fast(transaction, bound.values(frame))
+                    except StatementRestart:
+                        outcome = NotImplemented
+                    if outcome is not NotImplemented:
+                        frame.columns = prepared.columns or ()
+                        return outcome  # type: ignore[no-any-return]
+                    transaction.rollback_to(start)
+        return self._run_generally(frame)
+
+    def _run_generally(self, frame: Frame) -> Result:
+        session = frame.session
+        transaction = session.transaction
+        assert transaction is not None
+        frame.interrupt.check()
+        while True:
+            bound = self._bind(frame, session.catalog if frame.fixed else session.visible_catalog())
+            start = transaction.savepoint()
+            try:
+                result = session.run_bound(bound.prepared, bound.values(frame), fixed=frame.fixed)
+            except StatementRestart:
+                transaction.rollback_to(start)
+                continue
+            frame.columns = result.columns or ()
+            frame.context.settings = session.settings  # it may have been a SET
+            return result
+
+    def rows(self, frame: Frame, wanted: int) -> list[Row]:
+        """Its first rows, at least so many if there are; the rest is not computed."""
+        outcome = self.run(frame)
+        if isinstance(outcome, list):
+            return outcome
+        if isinstance(outcome, int):
+            return []
+        return first_rows(outcome, wanted)
+
+    def columns(self, frame: Frame) -> Columns | None:
+        """The columns of its rows; None if it yields none."""
+        session = frame.session
+        return self._bind(
+            frame, session.catalog if frame.fixed else session.visible_catalog()
+        ).prepared.columns
+
+    def statement(self, frame: Frame) -> object:
+        """What was bound: a plan, or for a utility statement what it says."""
+        return self._bind(frame, frame.session.catalog).prepared.statement
+
+    def dependencies(self) -> Dependencies:
+        """What the present form relies on."""
+        return {} if self._bound is None else self._bound.dependencies
+
+    def _bind(self, frame: Frame, catalog: Catalog) -> _Bound:
+        bound = self._bound
+        if bound is not None and bound.catalog is catalog and frame.fits(bound.dependencies):
+            return bound
+        parsed = self.fragment.parsed
+        if isinstance(parsed.tree, _TRANSACTION_CONTROL):
+            raise NotSupportedError("unsupported transaction command in PL/pgSQL")
+        scope = ParameterScope(self._namespace, self._arguments, frame.shapes)
+        try:
+            session = frame.session
+            prepared = prepare(parsed, catalog, (), session.settings, scope, session.database.procedures)
+        except Error as error:
+            if error.position is not None:
+                error.position += self.fragment.offset
+            raise
+        bound = self._bound = _Bound(prepared, scope)
+        return bound
+
+
+def first_rows(result: Result, wanted: int) -> list[Row]:
+    """The first rows of a result, which is closed."""
+    found: list[Row] = []
+    while len(found) < wanted and (batch := result.next_batch()):
+        found.extend(batch)
+    result.close()
+    return found

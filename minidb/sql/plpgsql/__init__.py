@@ -1,0 +1,1 @@
+"""Parsing PL/pgSQL: `parse.parse_body(text)`, one tree of `syntax` nodes a body."""
