@@ -78,6 +78,8 @@ class TransactionalStore(Environment):
         self.active[transaction.id] = transaction
         if serializable:
             self.certification.begin(transaction, strategy == SSI, read_only)
+            if strategy == SSI:
+                transaction.remember_keys()
         return transaction
 
     def is_safe(self, snapshot: Snapshot) -> bool:
