@@ -12,6 +12,7 @@ storage and expr, value, errors. docs/architecture/ walks through them.
 
 from minidb.driver.connection import Connection, connect
 from minidb.driver.cursor import Cursor
+from minidb.driver.database import Database
 from minidb.driver.dbapi import (
     BINARY,
     DATETIME,
@@ -29,6 +30,7 @@ from minidb.driver.dbapi import (
     paramstyle,
     threadsafety,
 )
+from minidb.driver.procedure_transaction import ProcedureTransaction
 from minidb.driver.row_factories import dict_row, named_row
 from minidb.errors import (
     DatabaseError,
@@ -65,6 +67,7 @@ __all__ = [
     "Cursor",
     "DataCorrupted",
     "DataError",
+    "Database",
     "DatabaseError",
     "Date",
     "DateFromTicks",
@@ -79,6 +82,7 @@ __all__ = [
     "NotSupportedError",
     "Notice",
     "OperationalError",
+    "ProcedureTransaction",
     "ProgrammingError",
     "QueryCanceled",
     "SerializationFailure",

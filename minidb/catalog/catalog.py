@@ -169,7 +169,7 @@ class Catalog:
 
     def dependent_routines(self, id_: int) -> list[Routine]:
         """The routines whose body or result names a relation or routine, as far as the catalog knows."""
-        return [routine for routine in self.routines() if id_ in routine.depends]
+        return [routine for _, routine in sorted(self._routines_by_id.items()) if id_ in routine.depends]
 
     def referencing(self, table_id: int) -> list[tuple[Table, ForeignKeySchema]]:
         """The foreign keys that point at a table, with the tables they belong to."""

@@ -13,7 +13,9 @@ from typing import Any
 
 import minidb.errors as errors
 from minidb.catalog.describe import describe
+from minidb.catalog.describe_routines import describe_routines
 from minidb.driver.cursor import Cursor, Parameters, RowFactory
+from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
 from minidb.session.database import open_database
@@ -57,6 +59,21 @@ class Connection:
     def executescript(self, script: str) -> Cursor:
         """A new cursor that has run several statements, separated by semicolons."""
         return self.cursor().executescript(script)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a procedure with the values of its input arguments; the row of its results, or None.
+
+        As CALL does, it runs in the open transaction, or, in autocommit mode, in one of its own.
+        """
+        self._check_open()
+        cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
+        return cursor.fetchone() if cursor.description is not None else None
+
+    @property
+    def database(self) -> Database:
+        """What all connections of this process to the database share."""
+        self._check_open()
+        return Database(self._session.database)
 
     # --- transactions -----------------------------------------------------------------------------
 
@@ -120,6 +137,13 @@ class Connection:
         """The tables, views and sequences, a line each; or one table's definition. For people to read."""
         self._check_open()
         return describe(self._session.visible_catalog(), name)
+
+    def describe_routines(self, name: str | None = None) -> list[str]:
+        """The functions and procedures, a line each; or those of one name, with their bodies."""
+        self._check_open()
+        session = self._session
+        others = [each for same_name in session.database.procedures.values() for each in same_name]
+        return describe_routines(session.visible_catalog(), others, name)
 
     # --- messages ---------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minidb.driver import arrow
-from minidb.errors import InterfaceError, NotSupportedError, ProgrammingError
+from minidb.errors import InterfaceError, ProgrammingError
 from minidb.session.result import Columns, Converter, Result
 from minidb.session.session import Session
+from minidb.sql.object_names import quoted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -69,7 +70,7 @@ class Cursor:
                         return self
         self._check_open()
         self._reset()
-        self._take(session.execute(operation, parameters))
+        self.take(session.execute(operation, parameters))
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Cursor:
@@ -84,7 +85,7 @@ class Cursor:
         self._check_open()
         for result in self._session.execute_script(script):
             self._reset()
-            self._take(result)
+            self.take(result)
             yield self
 
     def executescript(self, script: str) -> Cursor:
@@ -94,10 +95,25 @@ class Cursor:
         return self
 
     def callproc(self, procname: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
-        """Stored procedures are not supported yet (0A000)."""
-        raise NotSupportedError("stored procedures are not supported")
+        """Call a procedure. `parameters` has a place for each of its arguments, OUT ones too.
 
-    def _take(self, result: Result) -> None:
+        Returns a copy of them with the values of OUT and INOUT arguments in their places, which can be
+        fetched from the cursor, too.
+        """
+        self._check_open()
+        text = f"CALL {quoted(procname)}({', '.join(['?'] * len(parameters))})"
+        self.execute(text, parameters)
+        found = list(parameters)
+        if self._result is not None:
+            self._rows = self._result.next_batch()
+            row = self._rows[0] if self._convert is None else self._convert(self._rows[0])
+            for place, value in zip(self._session.output_places(text, parameters), row, strict=False):
+                if place < len(found):
+                    found[place] = value
+        return found
+
+    def take(self, result: Result) -> None:
+        """Hand this result's rows out."""
         self._rows = []
         self._position = 0
         self._columns = result.columns

@@ -30,7 +30,7 @@ class InnerStatement:
     def __init__(self, parsed: ParsedStatement, variables: Variables, types: Sequence[SqlType]) -> None:
         if isinstance(parsed.tree, TRANSACTION_CONTROL):
             raise NotSupportedError(
-                f"{parsed.kind.upper()} is not allowed in a routine", position=parsed.offset + 1
+                f"{parsed.kind.upper()} is not allowed in an SQL function", position=parsed.offset + 1
             )
         if len(parsed.parameters) > len(types):
             raise ProgrammingError(f"there is no parameter ${len(parsed.parameters)}", sqlstate="42P02")

@@ -6,12 +6,12 @@ returns, the statement goes on seeing what it saw. What the call wrote is there 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Routine
-from minidb.errors import Error, NotSupportedError
+from minidb.errors import Error, NotSupportedError, ProgrammingError
 from minidb.plan.definitions import Call, PutRoutine
 from minidb.session import python_procedures, sql_language
 from minidb.session.database import Database
@@ -20,6 +20,7 @@ from minidb.session.prepared import row_converter
 from minidb.session.result import Result
 from minidb.session.routine_call import Language, RoutineCall
 from minidb.session.state import SessionState
+from minidb.sql.object_names import quoted
 from minidb.txn.control import StatementRestart
 from minidb.value.python_values import OUTPUT_CONVERTERS
 from minidb.value.sql_types import Row, Value
@@ -55,14 +56,15 @@ def check_definition(session: SessionState, definition: PutRoutine) -> None:
     try:
         language.check(compiled(session.database, routine), routine, session)
     except Error as error:
+        if language is PLPGSQL:
+            line = 1 if error.position is None else routine.body.count("\n", 0, error.position - 1) + 1
+            error.add_context(f'compilation of PL/pgSQL function "{routine.name}" near line {line}')
+        elif error.position is None:
+            error.add_context(f'SQL function "{routine.name}"')
         if error.position is not None:
             start = definition.body_start
             error.position = None if start is None else start + error.position
-        error.add_context(f'{_LABELS[language.name]} function "{routine.name}"')
         raise
-
-
-_LABELS: Final = {"sql": "SQL", "plpgsql": "PL/pgSQL"}
 
 
 def run(session: SessionState, catalog: Catalog, routine: Routine, values: Sequence[Value]) -> list[Row]:
@@ -80,6 +82,31 @@ def run(session: SessionState, catalog: Catalog, routine: Routine, values: Seque
     finally:
         session.leave_call()
         transaction.restore_view(view)
+
+
+def call_text(catalog: Catalog, procedures: Mapping[str, Sequence[Routine]], name: str, count: int) -> str:
+    """CALL of a procedure with so many input values, OUT arguments filled in; 42725 if that is not clear."""
+    texts: set[str] = set()
+    for routine in [*catalog.routines(name), *procedures.get(name, ())]:
+        inputs = routine.inputs
+        if len(inputs) < count or any(argument.default is None for argument in inputs[count:]):
+            continue
+        places: list[str] = []
+        given = 0
+        for argument in routine.arguments:
+            if argument.mode == "out":
+                places.append("NULL")
+            elif given < count:
+                places.append("?")
+                given += 1
+        texts.add(f"CALL {quoted(name)}({', '.join(places)})")
+    if len(texts) > 1:
+        raise ProgrammingError(
+            f'procedure name "{name}" is not unique',
+            sqlstate="42725",
+            hint="Use CALL with a place for each argument.",
+        )
+    return texts.pop() if texts else f"CALL {quoted(name)}({', '.join(['?'] * count)})"
 
 
 def call(session: SessionState, statement: Call, parameters: list[Any]) -> Result:

@@ -23,7 +23,7 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
 from minidb.plan.changes import Change
-from minidb.plan.definitions import Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
+from minidb.plan.definitions import Call, Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
 from minidb.plan.nodes import Lock, Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -291,6 +291,17 @@ class Session(SessionState):
         return found
 
     def _run_command(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
+        fast = self._run_fast_form(prepared, transaction, values)
+        if fast is not None:
+            return fast
+        if isinstance(prepared.statement, Utility):
+            return utility.run(self, prepared.statement, values)
+        result = self._run_statement(prepared, transaction, values, prepared.catalog)
+        result.materialise()
+        return result
+
+    def _run_fast_form(self, prepared: Prepared, transaction: Transaction, values: Any) -> Result | None:
+        """The result of the statement's fast form, if it has one that takes these values."""
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
             if rows is not NotImplemented:
@@ -301,11 +312,7 @@ class Session(SessionState):
             if count is not NotImplemented:
                 return Result(prepared.tag, None, None, None, count)
             transaction.rollback_to(start)
-        if isinstance(prepared.statement, Utility):
-            return utility.run(self, prepared.statement, values)
-        result = self._run_statement(prepared, transaction, values, prepared.catalog)
-        result.materialise()
-        return result
+        return None
 
     def _run_fixed(self, prepared: Prepared, transaction: Transaction, values: list[Any]) -> Result:
         statement = prepared.statement
@@ -332,6 +339,22 @@ class Session(SessionState):
         assert found is not None
         return routines.run(self, catalog, found, values)
 
+    def call_text(self, name: str, count: int) -> str:
+        """CALL of the procedure of that name, with a place for each of so many input values."""
+        catalog = self.database.catalog if self.transaction is None else self.catalog
+        procedures = self.database.procedures
+        found = self._call_texts.get((name, count))
+        if found is None or found[0] is not catalog or found[1] is not procedures:
+            text = routines.call_text(catalog, procedures, name, count)
+            found = self._call_texts[(name, count)] = (catalog, procedures, text)
+        return found[2]
+
+    def output_places(self, text: str, parameters: Parameters) -> list[int]:
+        """The places of the OUT and INOUT arguments in a CALL."""
+        statement = self._prepare(text, parameters).statement
+        assert isinstance(statement, Call)
+        return [place for place, each in enumerate(statement.routine.arguments) if each.mode != "in"]
+
     def execute_inside(self, text: str, parameters: Parameters) -> Result:
         """Run a statement of a Python procedure: a command of the statement that calls it."""
         transaction = self.transaction
@@ -341,7 +364,16 @@ class Session(SessionState):
         statement = prepared.statement
         if isinstance(statement, TRANSACTION_CONTROL):
             raise NotSupportedError(f"{prepared.text.split()[0].upper()} is not allowed in a procedure")
-        result = self._run(prepared, parameters, text)
+        start = transaction.savepoint()
+        try:
+            fast = None if self.failed else self._run_fast_form(prepared, transaction, parameters)
+        except StatementRestart:
+            transaction.rollback_to(start)
+            fast = None
+        except BaseException:
+            self._fail(transaction, start)
+            raise
+        result = self._run(prepared, parameters, text) if fast is None else fast
         result.materialise()
         return result
 
@@ -384,7 +416,7 @@ class Session(SessionState):
             prepared = self._prepare(text, values)
         except Error:
             return None
-        return prepared if isinstance(prepared.statement, Plan) else None
+        return prepared if isinstance(prepared.statement, Plan | Call) else None
 
     def _cached(self, key: Any, catalog: Catalog) -> Prepared | None:
         cache = self._private if catalog is not self.database.catalog else self.prepared

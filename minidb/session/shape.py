@@ -1,7 +1,7 @@
 """Ad-hoc text by its shape: `... WHERE id = 17` is prepared once as `... WHERE id = $1`.
 
 One regular expression lifts the literals that stand where a parameter means the same: right after a
-comparison operator, and, in a plain `INSERT ... VALUES`, between its parentheses and commas. All other
+comparison operator, and, in a plain `INSERT ... VALUES` or CALL, between parentheses and commas. All other
 literals (positions in ORDER BY, type modifiers, LIMIT, intervals) stay in the text and so in the shape.
 A text that already has parameters, comments, dollar quotes or escape strings is left alone.
 """
@@ -19,6 +19,7 @@ _LITERAL = r"(?:-?\d+(?:\.\d+)?(?![\w.])|'(?:[^']|'')*')"
 _COMPARED = re.compile(r"(?P<before>[=<>]\s*)(?P<literal>" + _LITERAL + r")(?!\s*(?:::|'))|'(?:[^']|'')*'")
 _VALUE = re.compile(r"(?P<before>[(,]\s*)(?P<literal>" + _LITERAL + r")(?=\s*[,)])|'(?:[^']|'')*'")
 _INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values(?=\s*\()", re.IGNORECASE)
+_CALL = re.compile(r"\s*call\s+[\w.]+\s*(?=\()", re.IGNORECASE)
 _SIMPLE = re.compile(r"\s*(?:select|update|delete)\b", re.IGNORECASE)
 _AFTER_VALUES = re.compile(r"\b(?:on\s+conflict|returning|select)\b", re.IGNORECASE)
 _LONGEST = 2000  # characters: longer texts are rarely repeated, and a shape is kept for each
@@ -36,6 +37,8 @@ def lift(text: str) -> tuple[str, list[Value]] | None:
         pattern = _VALUE
     elif _SIMPLE.match(text) is not None:
         start, pattern = 0, _COMPARED
+    elif (call := _CALL.match(text)) is not None:
+        start, pattern = call.end(), _VALUE
     else:
         return None
     values: list[Value] = []

@@ -52,6 +52,7 @@ class SessionState:
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
         self.calls = 0  # routines that run at this moment, inside of each other
+        self._call_texts: dict[tuple[str, int], tuple[Catalog, Any, str]] = {}  # by name and input count
         self._parts = 0  # of the running statement that can fail alone
         self.sequences = Sequences(database.transactions)
         self.notices = Notices()

@@ -70,7 +70,8 @@ class Dropping:
             for view in self.catalog.dependents(object_.id):
                 self.lose_view(view, described)
             for routine in self.catalog.dependent_routines(object_.id):
-                self.lose_routine(routine, described)
+                by_row = routine.row_of == object_.id
+                self.lose_routine(routine, f"type {object_.name}" if by_row else described)
 
     def name_routines(self, routines: list[Routine]) -> None:
         """The routines that the statement names."""

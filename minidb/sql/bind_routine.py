@@ -294,7 +294,7 @@ def _atomic_dependencies(binder: Binder, routine: Routine, body: BodySyntax) -> 
                 found |= {*relations_named(binder.catalog, tree), *routines_called(plan)}
             else:
                 raise NotSupportedError(
-                    f"{parsed.kind.upper()} is not supported in an unquoted function body",
+                    f"{parsed.kind.upper()} is not yet supported in unquoted SQL function body",
                     position=parsed.offset + 1,
                 )
     except Error as error:
@@ -314,8 +314,6 @@ def find_routine(catalog: Catalog, kind: str, name: RoutineName) -> Routine:
     what = "procedure" if kind == "procedure" else "routine" if kind == "routine" else "function"
     if name.types is None:
         fitting = [routine for routine in there if kind in ("routine", routine.kind)]
-        if not fitting and there:
-            raise _wrong_kind(name.name.name, what, name.name)
         if not fitting:
             raise ProgrammingError(
                 f'could not find a {what} named "{name.name.name}"',

@@ -46,11 +46,6 @@ class _Fit:
     places: tuple[int | None, ...]
     kinds: tuple[Kind, ...]  # of the arguments that the call gives, in its order
 
-    @property
-    def defaults(self) -> int:
-        """How many arguments the call leaves out."""
-        return self.places.count(None)
-
 
 # --- functions in expressions and in FROM ---------------------------------------------------------
 
@@ -174,7 +169,6 @@ def _chosen(
         fit = _fit(routine, given, with_outs=is_call and routine.kind == "procedure")
         if fit is not None and fit.kinds not in kinds_there:
             fits.append(fit)
-    fits = _with_fewest_defaults(fits)
     signatures = [Signature(fit.kinds, place) for place, fit in enumerate(fits)]
     chosen = choose(signatures, [each.value.type.kind for each in given])
     same = isinstance(chosen, Signature) and [each.kinds for each in signatures].count(chosen.kinds) > 1
@@ -218,15 +212,6 @@ def _fit(routine: Routine, given: list[Given], *, with_outs: bool) -> _Fit | Non
         if given_place is None and argument.default is None:
             return None
     return _Fit(routine, arguments, tuple(places), tuple(kinds))
-
-
-def _with_fewest_defaults(fits: list[_Fit]) -> list[_Fit]:
-    """Of those that take the same kinds, the ones that need the fewest defaults."""
-    return [
-        fit
-        for fit in fits
-        if not any(other.kinds == fit.kinds and other.defaults < fit.defaults for other in fits)
-    ]
 
 
 def _arguments(binder: Binder, fit: _Fit, given: list[Given]) -> list[Expr]:

@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from minidb.errors import Error, NotSupportedError, SyntaxError_
 from minidb.sql.define_syntax import Fragment, SequenceOptions
+from minidb.sql.tokens import statements
 from minidb.sql.utility import TableName, TokenReader
 from minidb.value.sql_types import SqlType
 from minidb.value.types_by_name import SERIAL_TYPES, type_from_name
@@ -322,6 +323,19 @@ class DefinitionReader:
             self.expect(".")
             return "owned_by", (table, self.name())
         raise self.error()
+
+
+def parse_type(text: str) -> SqlType:
+    """The type that a text spells: `numeric(10,2)`; 42704, 42601."""
+    found = statements(text)
+    reader = DefinitionReader(text, found[0].tokens if found else ())
+    if len(found) != 1:
+        raise reader.error() if found else SyntaxError_("syntax error at end of input")
+    type_, serial = reader.type()
+    reader.reader.expect_end()
+    if serial:
+        raise SyntaxError_(f'type "{text}" does not exist', sqlstate="42704")
+    return type_
 
 
 def _split(text: str, token: Token) -> list[Token]:

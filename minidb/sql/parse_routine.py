@@ -171,10 +171,11 @@ class _Options:
         elif word := reader.accept_any("COST", "ROWS"):
             self.function_only(position)
             self.once(reader, word, position)
+            negative = reader.accept("-")
             token = reader.reader.token
             if token is None or token.token_type is not TokenType.NUMBER:
                 raise reader.error()
-            if float(token.text) <= 0:
+            if negative or float(token.text) <= 0:
                 raise ProgrammingError(f"{word} must be positive", sqlstate="22023", position=position)
             if word == "ROWS" and not self.returns_set:
                 raise ProgrammingError(

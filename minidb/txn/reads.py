@@ -120,7 +120,8 @@ class TransactionReads(TransactionState):
 
     def restore_view(self, view: tuple[Snapshot, int]) -> None:
         """The statement that was interrupted at `view` goes on, without seeing what the others wrote."""
-        self.base = self.snapshot = view[0]
+        if self._per_statement:
+            self.base = self.snapshot = view[0]
         self.statement_start = view[1] - self.base_position
         self._reader = None
         if self.huge is not None:

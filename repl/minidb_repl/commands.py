@@ -36,6 +36,12 @@ def _describe(runner: Runner, argument: str) -> bool:
     return True
 
 
+def _describe_routines(runner: Runner, argument: str) -> bool:
+    for line in runner.connection.describe_routines(argument or None):
+        print(line, file=runner.out)
+    return True
+
+
 def _timing(runner: Runner, argument: str) -> bool:
     runner.timing = not runner.timing
     print(f"Timing is {'on' if runner.timing else 'off'}.", file=runner.out)
@@ -62,6 +68,10 @@ def _include(runner: Runner, argument: str) -> bool:
 COMMANDS: dict[str, tuple[str, Command]] = {
     "?": ("this list", _help),
     "d": ("the tables, or [NAME] one table's columns, indexes and constraints", _describe),
+    "df": (
+        "the functions and procedures, or [NAME] those of one name, with their bodies",
+        _describe_routines,
+    ),
     "i": ("[FILE] run a script", _include),
     "timing": ("show how long statements take, or stop doing so", _timing),
     "table": ("results as aligned tables", _format("table")),

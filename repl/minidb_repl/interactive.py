@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from types import FrameType
@@ -66,32 +67,32 @@ def is_complete(text: str) -> bool:
     return not stripped or stripped.startswith("\\") or _ends_statement(stripped)
 
 
+# What a statement is made of, as far as its end is concerned: comments, quotes, words, signs.
+_PIECES = re.compile(
+    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|(\$\w*\$).*?\1|(?P<open>/\*|['\"]|\$\w*\$)"
+    r"|(?P<word>[^\W\d]\w*)|\S",
+    re.DOTALL,
+)
+
+
 def _ends_statement(text: str) -> bool:
-    """Whether the text ends with a semicolon outside of quotes and comments."""
-    quote = ""
-    i = 0
+    """Whether the text ends with a semicolon outside of quotes, comments and BEGIN ATOMIC ... END."""
     last = ""
-    while i < len(text):
-        c = text[i]
-        if quote:
-            if c == quote:
-                quote = ""
-        elif c in "'\"":
-            quote = c
-        elif text.startswith("--", i):
-            end = text.find("\n", i)
-            i = len(text) if end < 0 else end
+    before = ""  # the word before this one
+    depth = 0  # of BEGIN ATOMIC and the CASEs inside
+    for piece in _PIECES.finditer(text):
+        if piece["open"]:
+            return False
+        found = piece[0]
+        if found.startswith(("--", "/*")):
             continue
-        elif text.startswith("/*", i):
-            end = text.find("*/", i)
-            if end < 0:
-                return False
-            i = end + 2
-            continue
-        if not c.isspace():
-            last = c
-        i += 1
-    return not quote and last == ";"
+        word = (piece["word"] or "").lower()
+        if depth:
+            depth += 1 if word == "case" else -1 if word == "end" else 0
+        elif word == "atomic" and before == "begin":
+            depth = 1
+        last, before = found, word
+    return last == ";" and depth == 0
 
 
 def _bindings() -> KeyBindings:

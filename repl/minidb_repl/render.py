@@ -124,7 +124,7 @@ FORMATS: dict[str, Output] = {"table": print_table, "csv": print_csv, "json": pr
 
 
 def describe_error(error: minidb.Error, sql: str) -> str:
-    """PostgreSQL's shell's form: message, the line with a caret, detail, hint."""
+    """PostgreSQL's shell's form: message, the line with a caret, detail, hint, context."""
     lines = [f"ERROR:  {error.sqlstate}: {error}"]
     if error.position is not None and 1 <= error.position <= len(sql) + 1:
         before = sql[: error.position - 1]

@@ -53,7 +53,7 @@ def _answer(session: Session, statement: str) -> list[str]:
 
 def _error(error: Error) -> list[str]:
     lines = [f"ERROR {error.sqlstate}: {error.message}"]
-    for text in (error.detail, error.hint):
+    for text in (error.detail, error.hint, error.context):
         if text:
             lines.extend(["  " + line for line in text.splitlines()])
     return lines

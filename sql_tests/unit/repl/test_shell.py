@@ -12,8 +12,10 @@ import pytest
 
 import minidb
 from minidb_repl.app import main
+from minidb_repl.commands import run_command
 from minidb_repl.interactive import is_complete
-from minidb_repl.render import describe_error
+from minidb_repl.render import describe_error, print_table
+from minidb_repl.runner import Runner
 
 
 def run(arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -82,6 +84,12 @@ def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         ("SELECT 1; -- more", True),
         ("SELECT 1 -- ;", False),
         ("SELECT 1 /* ; */", False),
+        ("SELECT ';", False),
+        ("SELECT $$;", False),
+        ("SELECT $a$ ; $$ $a$;", True),
+        ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN 1 = 1 THEN 1 END;", False),
+        ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN 1 = 1 THEN 1 END; END;", True),
+        ("BEGIN;", True),
         ("\\d", True),
         ("", True),
     ],
@@ -103,3 +111,41 @@ def test_output_streams(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT g FROM generate_series(1, 2500) AS t(g);"))
     assert main([":memory:"]) == 0
     assert capsys.readouterr().out.endswith("(2500 rows)\n")
+
+
+def test_routines_are_listed() -> None:
+    out = io.StringIO()
+    with minidb.connect(":memory:", autocommit=True) as connection:
+        runner = Runner(connection, out, out, print_table)
+        assert run_command("\\df", runner)
+        runner.run(
+            "CREATE FUNCTION f(a int, b int DEFAULT 2) RETURNS int IMMUTABLE STRICT RETURN a + b;"
+            "CREATE FUNCTION g() RETURNS TABLE (n int, t text) LANGUAGE sql AS $$ SELECT 1, 'x' $$;"
+            "CREATE PROCEDURE p(INOUT x text) LANGUAGE plpgsql AS $$\nBEGIN\n  x := 1;\nEND\n$$"
+        )
+        run_command("\\df", runner)
+        run_command("\\df p", runner)
+        run_command("\\df nope", runner)
+    assert out.getvalue().splitlines() == [
+        "no routines",
+        "CREATE FUNCTION",
+        "CREATE FUNCTION",
+        "CREATE PROCEDURE",
+        "function  f(a integer, b integer DEFAULT 2) returns integer  sql immutable strict",
+        "function  g() returns TABLE(n integer, t text)  sql volatile",
+        "procedure p(INOUT x text)  plpgsql",
+        "procedure p(INOUT x text)  plpgsql",
+        "  BEGIN",
+        "    x := 1;",
+        "  END",
+        "no routine is called nope",
+    ]
+
+
+def test_errors_inside_of_routines_show_where(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1 / a'; SELECT f(0)"
+    assert main([":memory:", "-c", sql]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "ERROR:  22012: division by zero",
+        'CONTEXT:  SQL function "f" statement 1',
+    ]
