@@ -26,7 +26,7 @@ from minidb.sql.plpgsql.syntax import Fragment
 from minidb.txn.control import StatementRestart
 from minidb.value.sql_types import Row, Value
 
-_TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
+TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
 Outcome = int | list[Row] | Result  # a fast change's count, a fast query's rows, all else
 
 
@@ -145,7 +145,7 @@ class Command:
         if bound is not None and bound.catalog is catalog and frame.fits(bound.dependencies):
             return bound
         parsed = self.fragment.parsed
-        if isinstance(parsed.tree, _TRANSACTION_CONTROL):
+        if isinstance(parsed.tree, TRANSACTION_CONTROL):
             raise NotSupportedError("unsupported transaction command in PL/pgSQL")
         scope = ParameterScope(self._namespace, self._arguments, frame.shapes)
         try:
