@@ -246,6 +246,11 @@ class SessionBase:
             result.invalidate(reason)
         self._open_results.clear()
 
+    def forget_finished_results(self) -> None:
+        """Results that were read to their end need no care any more; changes are faster without them."""
+        if self._open_results:
+            self._open_results = [result for result in self._open_results if result.streaming]
+
     # --- settings, life ---------------------------------------------------------------------------
 
     def set_autocommit(self, value: bool) -> None:
