@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clients import PEERS, SQLITE_NAME, Client, Counts, Workload, connect, run_slice
+from minidb_testkit.left_behind import left_behind
 from minidb_testkit.levels import LEVELS
 
 SLICE_SECONDS = 0.4
@@ -196,7 +197,9 @@ class _Run:
                         total.latencies.clear()
                         # The clients are still connected: nothing goes away because they leave.
                         self.verify(f"round {number + 1}, {peer}", workload, keeper, total, False)
-                        self.problems += [f"{peer}: {leak}" for leak in left_behind(keeper.connection)]
+                        self.problems += [
+                            f"{peer}: {leak}" for leak in left_behind(keeper.connection._session.database)
+                        ]
                     if number == 0 or number == rounds - 1:
                         self.show(peer, threads, counts, workload)
                     if self.problems:
@@ -205,20 +208,6 @@ class _Run:
                     peak = _peak_memory()
         print(f"{rounds} rounds, {total.committed.total()} commits, nothing lost, nothing left behind")
         print(f"peak memory {peak >> 20} MB after the first round, {_peak_memory() >> 20} MB at the end")
-
-
-def left_behind(connection: Any) -> list[str]:
-    """What transactions have left in the engine although none is open."""
-    transactions = connection._session.database.transactions
-    locks = transactions.locks
-    retained = {
-        "row locks": locks.owners,
-        "lock queues": locks.queues,
-        "range locks": locks.announced,
-        "transactions": transactions.active,
-        "transactions in the conflict graph": transactions.certification.graph.nodes,
-    }
-    return [f"{len(held)} {name} left behind" for name, held in retained.items() if held]
 
 
 def _peak_memory() -> int:

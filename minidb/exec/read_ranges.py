@@ -60,7 +60,7 @@ class RangeShape:
 class ScanRange(ReadRange):
     """See the module."""
 
-    __slots__ = ("_context", "_shape")
+    __slots__ = ("_backward", "_context", "_end", "_shape")
 
     def __init__(
         self, shape: RangeShape, start: bytes, stop: bytes | None, context: EvaluationContext
@@ -68,6 +68,27 @@ class ScanRange(ReadRange):
         super().__init__(shape.prefix, start, stop)
         self._shape = shape
         self._context = context
+        self._backward = False
+        self._end: bytes | None = None
+
+    def not_begun(self, backward: bool) -> ScanRange:
+        """From here on the range is only what `reach` says."""
+        self._backward = backward
+        if backward:
+            self._end = self.start
+            self.start = _BEYOND if self.stop is None else self.stop
+        else:
+            self._end = self.stop
+            self.stop = self.start
+        return self
+
+    def reach(self, key: bytes | None) -> None:
+        """The scan has come up to `key`, or to its end."""
+        if self._backward:
+            assert self._end is not None
+            self.start = self._end if key is None else key
+        else:
+            self.stop = self._end if key is None else key + b"\x00"
 
     def holds(self, key: bytes, data: bytes) -> bool:
         shape = self._shape
@@ -138,6 +159,7 @@ def _no_columns(row: Row | list[Value]) -> tuple[Any, ...]:
     return ()
 
 
+_BEYOND: Final = b"\xff" * 512  # no key is that long
 _KEPT: Final = 5_000
 _shapes: dict[int, RangeShape] = {}
 

@@ -19,7 +19,7 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts, RangeBounds, lookup_keys
 from minidb.exec.long_keys import LongKeys, Pairs, may_be_long
 from minidb.exec.operator import BATCH_ROWS, Operator
-from minidb.exec.read_ranges import scan_range
+from minidb.exec.read_ranges import ScanRange, scan_range
 from minidb.plan.nodes import KeyLookup, KeyRange, Scan
 from minidb.storage.key_codec import prefix_successor
 from minidb.value.sql_types import Row
@@ -117,7 +117,7 @@ def scan_shape(plan: Scan) -> ScanShape:
 class ScanOperator(Operator):
     """The rows of one table; see the module for the ways to them."""
 
-    __slots__ = ("_context", "_found", "_long_keys", "_reader", "_shape")
+    __slots__ = ("_context", "_found", "_long_keys", "_reached", "_reader", "_shape", "_wanted")
 
     def __init__(self, plan: Scan, context: ExecutionContext) -> None:
         self._shape = scan_shape(plan)
@@ -125,6 +125,8 @@ class ScanOperator(Operator):
         self._reader: Any = context.transaction
         self._long_keys: LongKeys | None = None
         self._found: Iterator[Pairs] | None = None
+        self._wanted: int | None = None
+        self._reached: ScanRange | None = None  # what was read so far, of a scan that may end early
 
     def next_batch(self) -> list[Row]:
         found = self._found
@@ -135,7 +137,9 @@ class ScanOperator(Operator):
         while True:
             context.check_cancel()
             pairs = next(found, None)
-            if pairs is None:
+            if self._reached is not None:
+                pairs = self._reach(self._reached, pairs)
+            if not pairs:
                 return []
             long_keys = self._long_keys
             if long_keys is not None and not long_keys.concerns(pairs):
@@ -184,7 +188,10 @@ class ScanOperator(Operator):
         context, shape = self._context, self._shape
         watch = context.watch
         if watch is not None:
-            self._reader = watch.range(scan_range(shape.plan, start, stop, context))
+            read = scan_range(shape.plan, start, stop, context)
+            if self._wanted is not None and not shape.may_be_long and not watch.reads_latest:
+                self._reached = read.not_begun(shape.reverse)
+            self._reader = watch.range(read)
         found: Iterator[Pairs] = self._reader.batches(start, stop, reverse=shape.reverse)
         return found
 
@@ -195,11 +202,27 @@ class ScanOperator(Operator):
             some = keys[start : start + BATCH_ROWS]
             yield _rows_at(self._context.reader_of(some, self._shape.with_key), some)
 
+    def _reach(self, read: ScanRange, pairs: Pairs | None) -> Pairs | None:
+        """The pairs that are wanted, counted as read: what lies beyond them may change freely."""
+        if pairs is None:
+            read.reach(None)
+            return None
+        if self._shape.where is None and self._wanted is not None:
+            pairs = pairs[: self._wanted]
+            self._wanted -= len(pairs)
+        if pairs:
+            read.reach(pairs[-1][0])
+        return pairs
+
     def reset(self) -> None:
         self._found = None
+        self._reached = self._wanted = None
 
     def close(self) -> None:
         self._found = iter(())
+
+    def expect(self, rows: int) -> None:
+        self._wanted = rows
 
 
 def _rows_at(reader: Any, keys: list[bytes]) -> Pairs:

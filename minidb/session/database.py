@@ -44,7 +44,8 @@ PREPARED_LIMIT = 4000  # statements kept; all are dropped when it is reached
 
 _open: dict[str, Database] = {}
 _every: weakref.WeakSet[Database] = weakref.WeakSet()  # private ones too
-_open_lock = threading.Lock()
+# Its own thread takes it again where the garbage collector, at any moment, closes an abandoned connection.
+_open_lock = threading.RLock()
 
 
 class Database:
@@ -154,7 +155,7 @@ def _after_fork() -> None:
     global _open_lock
     _open.clear()
     _every.clear()
-    _open_lock = threading.Lock()  # another thread of the parent may have held it
+    _open_lock = threading.RLock()  # another thread of the parent may have held it
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -201,4 +202,6 @@ def open_database(path: str, *, serial: bool | None = None) -> Database:
                 hint=f"Connect with execution='{_execution(database.serial)}', as the other connections do.",
             )
         database.sessions += 1
-        return database
+        if key is None or _open.get(key) is database:
+            return database
+    return open_database(path)  # its last user was collected just now

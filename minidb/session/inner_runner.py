@@ -106,7 +106,8 @@ class InnerStatementRunner(StatementRunner):
         if transaction.locks.barred:
             return None  # a table may be locked against readers, too
         if transaction.reads is not None:
-            transaction.lock_tables_read(prepared.tables_read)
+            if transaction.locks_reads:
+                transaction.lock_tables_read(prepared.tables_read)
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
             if rows is not NotImplemented:
@@ -128,7 +129,8 @@ class InnerStatementRunner(StatementRunner):
         if transaction.locks.barred:
             wait_to_read(statement, transaction)
         if transaction.reads is not None:
-            transaction.lock_tables_read(prepared.tables_read)
+            if transaction.locks_reads:
+                transaction.lock_tables_read(prepared.tables_read)
         context = self._context(transaction, prepared.catalog, values)
         result = self._stream(prepared, statement, context)
         result.materialise()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from minidb.errors import InternalError, OperationalError
 from minidb.sql.token_sequence import too_deep
 from minidb.value.sql_types import Row, SqlType
+
+_FEW: Final = 8  # rows: a first batch that is shorter is usually the last
 
 Columns = tuple[tuple[str, SqlType], ...]
 Converter = Callable[[Row], Row]
@@ -58,8 +60,15 @@ class Result:
         self._failed: Callable[[], None] | None = None
 
     def begin(self, failed: Callable[[], None] | None) -> None:
-        """Compute the first rows, so that what fails at once fails here; `failed` is told of later errors."""
-        self._buffer = self.next_batch()
+        """Compute the first rows, so that what fails at once fails here; `failed` is told of later errors.
+
+        A short result is computed to its end: nothing of it is left open.
+        """
+        rows = self.next_batch()
+        if len(rows) < _FEW and self._source is not None:
+            more = self.next_batch()
+            rows = rows + more if more else rows
+        self._buffer = rows
         self._failed = failed
 
     @property

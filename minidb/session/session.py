@@ -46,9 +46,10 @@ class Session(InnerStatementRunner):
         transaction = self.transaction
         self.present = prepared
         assert fast is not None
+        if transaction is None and not self.autocommit and not self.closed:
+            self.begin()
+            transaction = self.transaction
         if transaction is None:
-            if not self.autocommit:
-                return None
             store = self.database.store
             reader = store.durable if self.settings["synchronous_commit"] else store.latest
             catalog = self.database.catalog
@@ -66,12 +67,15 @@ class Session(InnerStatementRunner):
             if prepared.catalog.version > transaction.snapshot.commit_id:
                 return None
             try:
-                if transaction.reads is None:
+                reads = transaction.reads
+                if reads is None:
                     rows = fast(transaction, parameters)
                 else:
-                    transaction.lock_tables_read(prepared.tables_read)
+                    if transaction.locks_reads:
+                        transaction.lock_tables_read(prepared.tables_read)
                     rows = fast(transaction, parameters)
-                    transaction.check()
+                    if len(reads.keys) > reads.limit:
+                        reads.coarsen()
             except StatementRestart:
                 return None
             except BaseException:
@@ -100,7 +104,8 @@ class Session(InnerStatementRunner):
             if transaction.reads is None:
                 count = fast(transaction, parameters)
             else:
-                transaction.lock_tables_read(prepared.tables_read)
+                if transaction.locks_reads:
+                    transaction.lock_tables_read(prepared.tables_read)
                 count = fast(transaction, parameters)
                 transaction.check()
         except StatementRestart:

@@ -272,7 +272,8 @@ class StatementRunner(SessionState):
         self, prepared: Prepared, transaction: Transaction, values: list[Any], catalog: Catalog
     ) -> Result:
         """A statement that may find out that the transaction can no longer commit."""
-        transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         try:
             result = self._run_statement(prepared, transaction, values, catalog)
         except IntegrityError:

@@ -65,13 +65,12 @@ class Certification:
         """After a statement: fail now if COMMIT is certain to fail."""
         graph = self.graph
         reads = transaction.reads
-        if reads is None or graph.last_commit_id <= transaction.snapshot.commit_id:
-            return  # nothing was replaced that it has read
-        if not reads.ranges and not reads.whole and graph.writers.keys().isdisjoint(reads.keys):
-            if not graph.coarse_writers:
-                return
+        snapshot_id = transaction.snapshot.commit_id
+        assert reads is not None
+        if not reads.has_ranges() and not graph.may_follow(reads.keys, snapshot_id):
+            return
         with graph.mutex:
-            node = self._footprint(transaction, transaction.snapshot.commit_id, reads)
+            node = self._footprint(transaction, snapshot_id, reads)
             found = graph.dependencies(node)
             path = graph.cycle(found)
         if path is not None:
@@ -113,12 +112,20 @@ class Certification:
         self.writers.pop(transaction.id, None)
         transaction.certified = None
         graph = self.graph
-        if graph.nodes:
-            with graph.mutex:
-                # In this order: whoever takes its first snapshot meanwhile takes one that is no older.
-                seen = [self.store.latest.commit_id]
-                seen.extend([each.snapshot.commit_id for each in list(self.snapshots.values()) if each.used])
-                graph.prune(seen)
+        if graph.nodes and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
+            self.prune()
+
+    def prune(self) -> None:
+        """Drop from the graph whom nobody can conflict with any more."""
+        graph = self.graph
+        with graph.mutex:
+            if not self.snapshots:  # who begins now sees all that is committed
+                graph.clear()
+                return
+            # In this order: whoever takes its first snapshot meanwhile takes one that is no older.
+            seen = [self.store.latest.commit_id]
+            seen.extend([each.snapshot.commit_id for each in list(self.snapshots.values()) if each.used])
+            graph.prune(seen)
 
     def _footprint(self, transaction: TransactionState, as_of: int | None, reads: ReadSet) -> Footprint:
         before = self.store.latest

@@ -25,14 +25,18 @@ that does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from threading import RLock
 from typing import Final
 
 from minidb.storage.snapshot import Snapshot
-from minidb.txn.read_set import PREFIX, ReadRange, ReadSet
+from minidb.txn.read_set import PREFIX, ReadSet
 
 LIMIT: Final = 100_000  # keys that the retained transactions may hold before the oldest are merged
+
+FEW: Final = 8
+MANY: Final = 64
+_NOTHING: Final[frozenset[bytes]] = frozenset()
 
 WR: Final = "wr"
 WW: Final = "ww"
@@ -57,8 +61,8 @@ class Footprint:
     """
 
     __slots__ = (
-        "as_of", "before", "commit_id", "dropped", "first_commit_id", "id", "incoming", "merged", "reads",
-        "successors", "tables_written", "writes",
+        "as_of", "before", "coarse", "commit_id", "dropped", "first_commit_id", "id", "incoming", "merged",
+        "reads", "successors", "tables_written", "touched", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -67,14 +71,16 @@ class Footprint:
         as_of: int | None,
         reads: ReadSet,
         writes: Mapping[bytes, bytes | None],
-        dropped: Iterable[bytes],
+        dropped: Collection[bytes],
         before: Snapshot | None,
     ) -> None:
         self.id = id
         self.as_of = as_of
         self.reads = reads
         self.writes = writes
-        self.dropped = frozenset(dropped)  # prefixes of which it wrote unknown keys, or all
+        self.touched = reads.keys.union(writes, reads.existence)  # by key
+        self.dropped = frozenset(dropped) if dropped else _NOTHING  # prefixes of which it wrote unknown keys
+        self.coarse = bool(dropped) or reads.has_ranges()  # comparing keys is not all there is to do
         self.before = before
         self.commit_id = 0
         self.first_commit_id = 0  # of those merged into this one
@@ -86,6 +92,10 @@ class Footprint:
     def changed(self) -> bool:
         """Whether it wrote anything: else later commits can add no edge that leads to it."""
         return bool(self.writes or self.dropped)
+
+    def tables(self) -> set[bytes]:
+        """The storage ids of what it wrote."""
+        return {key[:PREFIX] for key in self.writes} | self.dropped
 
     def written_in(self, prefix: bytes) -> list[bytes]:
         """The keys that it wrote under a storage id."""
@@ -122,110 +132,131 @@ class Dependencies:
 
 
 class ConflictGraph:
-    """See the module. `mutex` guards all of it, and is taken before Store.commit_mutex."""
+    """See the module. `mutex` guards all of it, and is taken before Store.commit_mutex.
 
-    __slots__ = (
-        "coarse_readers", "coarse_writers", "last_commit_id", "limit", "mutex", "nodes", "range_readers",
-        "readers", "size", "writers",
-    )  # fmt: skip
+    While few transactions are retained, each is compared by two set operations. With many (a long transaction
+    holds them), `by_key` finds those that have a key in common; `ranged` are those that need more than keys.
+    """
+
+    __slots__ = ("by_key", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size")
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
         self.mutex = RLock()
         self.nodes: dict[Footprint, None] = {}  # in the order of their commits
+        self.ranged: dict[Footprint, None] = {}  # those of them that are `coarse`
+        self.by_key: dict[bytes, list[Footprint]] | None = None
+        self.prune_at = FEW  # so many nodes are worth looking for some to drop
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
-        self.writers: dict[bytes, list[Footprint]] = {}
-        self.readers: dict[bytes, list[Footprint]] = {}
-        self.range_readers: dict[bytes, list[tuple[Footprint, ReadRange, bool]]] = {}
-        self.coarse_writers: dict[bytes, list[Footprint]] = {}
-        self.coarse_readers: dict[bytes, list[Footprint]] = {}
 
     # -- edges ------------------------------------------------------------------------------------------
 
     def dependencies(self, node: Footprint) -> Dependencies:
         """Every edge between a transaction that has not committed yet and a retained one."""
         found = Dependencies()
-        if self.nodes:
-            self._of_reads(node, found)
-            self._of_writes(node, found)
-            if self.coarse_writers or self.coarse_readers or node.dropped:
-                self._of_tables(node, found)
+        if not self.nodes:
+            return found
+        reads, writes = node.reads, node.writes
+        for other in self._with_common_keys(node):
+            if other.writes and not other.writes.keys().isdisjoint(reads.keys):
+                for key in other.writes.keys() & reads.keys:
+                    _read(found, other, key, node.as_of)
+            if writes:
+                if not writes.keys().isdisjoint(other.reads.keys):
+                    found.add(other, RW, next(iter(writes.keys() & other.reads.keys)), True)
+                if other.writes and not writes.keys().isdisjoint(other.writes):
+                    found.add(other, WW, next(iter(writes.keys() & other.writes.keys())), True)
+            if reads.existence or other.reads.existence:
+                self._of_existence(node, other, found)
+        if node.coarse:
+            for other in self.nodes:
+                self._of_ranges(node, other, found)
+        else:
+            for other in self.ranged:
+                self._of_ranges(node, other, found)
         return found
 
-    def _of_reads(self, node: Footprint, found: Dependencies) -> None:
-        reads, as_of, writers = node.reads, node.as_of, self.writers
-        if not writers:
-            return
-        for key in writers.keys() & reads.keys:
-            for writer in writers[key]:
-                self._read(found, writer, key, as_of)
-        for key in writers.keys() & reads.existence.keys():
-            seen = reads.existence[key]
-            for writer in writers[key]:
-                if writer.commit_id <= seen and _changed_existence(writer, key):
-                    found.add(writer, WR, key, True)
-        if not (reads.ranges or reads.whole or reads.existence_ranges):
-            return
-        for writer in self.nodes:
-            for read in reads.ranges:
-                for key in writer.written_in(read.prefix):
-                    if read.meets(key, writer.old_value(key), writer.writes[key]):
-                        self._read(found, writer, key, as_of)
-            for prefix in reads.whole:
-                for key in writer.written_in(prefix):
-                    self._read(found, writer, key, as_of)
-            for read, seen in reads.existence_ranges:
-                if writer.commit_id <= seen:
-                    for key in writer.written_in(read.prefix):
-                        if read.meets(key, writer.old_value(key), writer.writes[key]):
-                            found.add(writer, WR, key, True)
+    def may_follow(self, keys: set[bytes], as_of: int) -> bool:
+        """Whether anybody may have replaced one of these keys since that commit. Needs no mutex."""
+        for other in tuple(self.nodes):
+            if other.commit_id > as_of and (other.dropped or not other.writes.keys().isdisjoint(keys)):
+                return True
+        return False
+
+    def _with_common_keys(self, node: Footprint) -> Collection[Footprint]:
+        by_key = self.by_key
+        touched = node.touched
+        if by_key is None:
+            return [other for other in self.nodes if not other.touched.isdisjoint(touched)]
+        found: dict[Footprint, None] = {}
+        for key in by_key.keys() & touched:
+            found.update(dict.fromkeys(by_key[key]))
+        return found
 
     @staticmethod
-    def _read(found: Dependencies, writer: Footprint, key: bytes, as_of: int | None) -> None:
-        """The reader saw what `writer` wrote, or what it replaced."""
-        if as_of is None or writer.first_commit_id <= as_of:
-            found.add(writer, WR, key, True)
-        if as_of is not None and writer.commit_id > as_of:
-            found.add(writer, RW, key, False)
+    def _of_existence(node: Footprint, other: Footprint, found: Dependencies) -> None:
+        """What constraints found out, of the newest state, about whether keys exist."""
+        for key, seen in node.reads.existence.items():
+            if other.commit_id <= seen and key in other.writes and _changed_existence(other, key):
+                found.add(other, WR, key, True)
+        for key in other.reads.existence:
+            if key in node.writes and _changed_existence(node, key):
+                found.add(other, RW, key, True)
 
-    def _of_writes(self, node: Footprint, found: Dependencies) -> None:
-        writes = node.writes
-        if not writes:
-            return
-        for key in self.writers.keys() & writes.keys():
-            for writer in self.writers[key]:
-                found.add(writer, WW, key, True)
-        for key in self.readers.keys() & writes.keys():
-            for reader in self.readers[key]:
-                if key in reader.reads.keys or _changed_existence(node, key):
-                    found.add(reader, RW, key, True)
-        for prefix, ranges in self.range_readers.items():
-            for key in node.written_in(prefix):
-                old, new = node.old_value(key), writes[key]
-                for reader, read, existence in ranges:
-                    if reader not in found.before and read.meets(key, old, new):
-                        if not existence or _changed_existence(node, key):
-                            found.add(reader, RW, key, True)
+    def _of_ranges(self, node: Footprint, other: Footprint, found: Dependencies) -> None:
+        """What is not a matter of comparing keys: ranges, and tables as wholes."""
+        reads, as_of = node.reads, node.as_of
+        for read in reads.ranges:
+            for key in other.written_in(read.prefix):
+                if read.meets(key, other.old_value(key), other.writes[key]):
+                    _read(found, other, key, as_of)
+        for prefix in reads.whole:
+            for key in other.written_in(prefix):
+                _read(found, other, key, as_of)
+        for read, seen in reads.existence_ranges:
+            if other.commit_id <= seen:
+                for key in other.written_in(read.prefix):
+                    if read.meets(key, other.old_value(key), other.writes[key]):
+                        found.add(other, WR, key, True)
+        if other not in found.before:
+            self._of_its_ranges(node, other, found)
+        if other.dropped or node.dropped:
+            self._of_tables(node, other, found)
 
-    def _of_tables(self, node: Footprint, found: Dependencies) -> None:
+    @staticmethod
+    def _of_its_ranges(node: Footprint, other: Footprint, found: Dependencies) -> None:
+        """The other way round: what `other` read and the transaction replaces."""
+        theirs = other.reads
+        for read in theirs.ranges:
+            for key in node.written_in(read.prefix):
+                if read.meets(key, node.old_value(key), node.writes[key]):
+                    found.add(other, RW, key, True)
+                    return
+        for prefix in theirs.whole:
+            written = node.written_in(prefix)
+            if written:
+                found.add(other, RW, written[0], True)
+                return
+        for read, _ in theirs.existence_ranges:
+            for key in node.written_in(read.prefix):
+                if _changed_existence(node, key) and read.meets(key, node.old_value(key), node.writes[key]):
+                    found.add(other, RW, key, True)
+                    return
+
+    @staticmethod
+    def _of_tables(node: Footprint, other: Footprint, found: Dependencies) -> None:
         """The edges of which only the table is known."""
-        read = node.reads.prefixes()
-        written = {key[:PREFIX] for key in node.writes} | node.dropped
-        for prefix in read:
-            for writer in self.coarse_writers.get(prefix, ()):
-                self._read(found, writer, prefix, node.as_of)
-        for prefix in written:
-            for writer in self.coarse_writers.get(prefix, ()):
-                found.add(writer, WW, prefix, True)
-            for reader in self.coarse_readers.get(prefix, ()):
-                found.add(reader, RW, prefix, True)
-        for prefix in node.dropped:
-            for other in self.nodes:
-                if other.written_in(prefix):
-                    found.add(other, WW, prefix, True)
-                elif prefix in other.reads.prefixes():
-                    found.add(other, RW, prefix, True)
+        if other.dropped:
+            for prefix in other.dropped & node.reads.prefixes():
+                _read(found, other, prefix, node.as_of)
+            for prefix in other.dropped & node.tables():
+                found.add(other, WW, prefix, True)
+        if node.dropped:
+            for prefix in node.dropped & other.tables():
+                found.add(other, WW, prefix, True)
+            for prefix in node.dropped & other.reads.prefixes():
+                found.add(other, RW, prefix, True)
 
     # -- cycles -----------------------------------------------------------------------------------------
 
@@ -286,45 +317,40 @@ class ConflictGraph:
 
     def _enter(self, node: Footprint) -> None:
         self.size += node.size()
-        for key in node.writes:
-            self.writers.setdefault(key, []).append(node)
-        reads = node.reads
-        for key in reads.keys:
-            self.readers.setdefault(key, []).append(node)
-        for key in reads.existence:
-            if key not in reads.keys:
-                self.readers.setdefault(key, []).append(node)
-        for read in reads.ranges:
-            self.range_readers.setdefault(read.prefix, []).append((node, read, False))
-        for read, _ in reads.existence_ranges:
-            self.range_readers.setdefault(read.prefix, []).append((node, read, True))
-        for prefix in reads.whole:
-            self.coarse_readers.setdefault(prefix, []).append(node)
-        for prefix in node.dropped:
-            self.coarse_writers.setdefault(prefix, []).append(node)
+        if node.coarse:
+            self.ranged[node] = None
+        if self.by_key is not None:
+            self._index(node)
+        elif len(self.nodes) > MANY:
+            self.by_key = {}
+            for each in self.nodes:
+                self._index(each)
+
+    def _index(self, node: Footprint) -> None:
+        by_key = self.by_key
+        assert by_key is not None
+        for key in node.touched:
+            by_key.setdefault(key, []).append(node)
 
     def _leave(self, node: Footprint) -> None:
         self.size -= node.size()
-        for key in node.writes:
-            _remove(self.writers, key, node)
-        reads = node.reads
-        for key in reads.keys:
-            _remove(self.readers, key, node)
-        for key in reads.existence:
-            if key not in reads.keys:
-                _remove(self.readers, key, node)
-        for prefix in {read.prefix for read in reads.ranges} | {
-            read.prefix for read, _ in reads.existence_ranges
-        }:
-            left = [each for each in self.range_readers.get(prefix, ()) if each[0] is not node]
-            if left:
-                self.range_readers[prefix] = left
-            else:
-                self.range_readers.pop(prefix, None)
-        for prefix in reads.whole:
-            _remove(self.coarse_readers, prefix, node)
-        for prefix in node.dropped:
-            _remove(self.coarse_writers, prefix, node)
+        self.ranged.pop(node, None)
+        by_key = self.by_key
+        if by_key is not None:
+            for key in node.touched:
+                nodes = by_key.get(key)
+                if nodes is not None and node in nodes:
+                    nodes.remove(node)
+                    if not nodes:
+                        del by_key[key]
+
+    def clear(self) -> None:
+        """Nobody is active who could still conflict with anybody."""
+        self.nodes.clear()
+        self.ranged.clear()
+        self.by_key = None
+        self.size = 0
+        self.prune_at = FEW
 
     def remove(self, node: Footprint) -> None:
         """Forget a node that has no incoming edge, or whose commit failed."""
@@ -348,6 +374,9 @@ class ConflictGraph:
             free = self._free(oldest)
         if self.size > self.limit:
             self._summarise(sorted(snapshots))
+        if not self.nodes:
+            self.by_key = None
+        self.prune_at = max(FEW, 2 * len(self.nodes))
 
     def _free(self, oldest: int) -> list[Footprint]:
         free: list[Footprint] = []
@@ -381,7 +410,7 @@ class ConflictGraph:
         dropped: set[bytes] = set()
         for node in nodes:
             reads.whole |= node.reads.prefixes()
-            dropped |= {key[:PREFIX] for key in node.writes} | node.dropped
+            dropped |= node.tables()
         merged = Footprint(last.id, last.as_of, reads, {}, dropped, None)
         merged.commit_id = last.commit_id
         merged.first_commit_id = nodes[0].first_commit_id
@@ -423,17 +452,14 @@ class ConflictGraph:
             return found
 
 
+def _read(found: Dependencies, writer: Footprint, key: bytes, as_of: int | None) -> None:
+    """A transaction that sees commits up to `as_of` saw what `writer` wrote, or what it replaced."""
+    if as_of is None or writer.first_commit_id <= as_of:
+        found.add(writer, WR, key, True)
+    if as_of is not None and writer.commit_id > as_of:
+        found.add(writer, RW, key, False)
+
+
 def _changed_existence(writer: Footprint, key: bytes) -> bool:
     """Whether the write made the key appear or disappear, rather than changed its row."""
     return (writer.old_value(key) is None) != (writer.writes[key] is None)
-
-
-def _remove(lists: dict[bytes, list[Footprint]], key: bytes, node: Footprint) -> None:
-    nodes = lists.get(key)
-    if nodes is None:
-        return
-    if len(nodes) == 1:
-        if nodes[0] is node:
-            del lists[key]
-        return
-    nodes.remove(node)

@@ -78,6 +78,10 @@ class ReadSet:
     def __bool__(self) -> bool:
         return bool(self.keys or self.ranges or self.whole or self.existence or self.existence_ranges)
 
+    def has_ranges(self) -> bool:
+        """Whether it is more than keys."""
+        return bool(self.ranges or self.whole or self.existence_ranges)
+
     def add_keys(self, keys: list[bytes]) -> None:
         """These keys were looked up, found or not."""
         self.keys.update(keys)

@@ -13,7 +13,7 @@ with an empty one: `_spill`.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from time import time
 from typing import Final
 
@@ -50,6 +50,11 @@ class Watch:
         self._control = control
         self._reader = reader
 
+    @property
+    def reads_latest(self) -> bool:
+        """Whether a range must be said whole before it is read, to be locked."""
+        return self._control.reads_latest
+
     def keys(self, keys: list[bytes], to_change: bool = False) -> AnyReader:
         """These keys are about to be looked up."""
         self._control.before_read(self._transaction, keys, to_change)
@@ -69,6 +74,7 @@ class TransactionReads(TransactionState):
         "_accounted",
         "_catalog_from",
         "_per_statement",
+        "_read_keys",
         "_reader",
         "_saw_latest",
         "_watches_reads",
@@ -113,7 +119,8 @@ class TransactionReads(TransactionState):
         self._reader: Reader | None = None  # the running statement's, once it needed one
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
-        self._watches_snapshot = control.watches_snapshot
+        self._read_keys: set[bytes] | None = None  # where nothing is to be done but to remember
+        self._watches_snapshot = control.watches_snapshot and read_only
         self._watches_writes = control.watches_all_writes
         self._saw_latest = False  # whether it looked past its snapshot
         self._catalog_from = -1  # position of the first change to the catalog
@@ -136,6 +143,10 @@ class TransactionReads(TransactionState):
         self._reader = None
         if self.huge is not None:
             self._read_huge()
+
+    def remember_keys(self) -> None:
+        """To look up a key takes nothing from here on but to remember it."""
+        self._read_keys = None if self.reads is None else self.reads.keys
 
     def take_snapshot(self) -> None:
         self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
@@ -216,7 +227,11 @@ class TransactionReads(TransactionState):
     def get(self, key: bytes, to_change: bool = False) -> bytes | None:
         """The value of `key` as the running statement sees it, or None. `to_change`: to be written next."""
         if self._watches_reads:
-            self.control.before_read(self, [key], to_change)
+            keys = self._read_keys
+            if keys is None:
+                self.control.before_read(self, [key], to_change)
+            elif key not in self.writes:
+                keys.add(key)
         undo = self.undo
         if undo:
             if len(undo) != self.statement_start:
@@ -316,7 +331,9 @@ class TransactionReads(TransactionState):
     def spilled_in(self, prefix: bytes) -> bool:
         return self.huge is not None and prefix in self.huge.prefixes
 
-    def coarse_writes(self) -> set[bytes]:
+    def coarse_writes(self) -> Collection[bytes]:
+        if not self.dropped and self.huge is None:
+            return ()
         found = {storage_id.to_bytes(PREFIX, "big") for _, storage_id in self.dropped}
         return found if self.huge is None else found | self.huge.prefixes
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from queue import SimpleQueue
 from time import time
@@ -132,9 +132,9 @@ class TransactionState:
         """Whether writes under this storage id have been moved to disk."""
         return False
 
-    def coarse_writes(self) -> set[bytes]:
+    def coarse_writes(self) -> Collection[bytes]:
         """The storage ids of which it wrote keys that are not in `writes`, or dropped all."""
-        return set()
+        return ()
 
     def take_snapshot(self) -> None:
         """See the newest commit from here on, or the newest durable one if it only reads."""

@@ -39,8 +39,10 @@ class Transaction(TransactionReads):
 
     __slots__ = (
         "_escalate_at",
+        "_graph",
         "announced",
         "locks",
+        "locks_reads",
         "on_commit",
         "on_commit_failed",
         "owners",
@@ -69,6 +71,8 @@ class Transaction(TransactionReads):
         self.owners = locks.owners
         self.queues = locks.queues
         self.announced = locks.announced
+        self._graph = environment.certification.graph
+        self.locks_reads = control.reads_latest
         self._escalate_at = environment.row_lock_limit
 
     # -- locking ------------------------------------------------------------------------------------------
@@ -395,16 +399,20 @@ class Transaction(TransactionReads):
     # -- the end ------------------------------------------------------------------------------------------
 
     def lock_tables_read(self, table_ids: tuple[int, ...]) -> None:
-        """Where reads are locked, DDL must wait for them too: ACCESS SHARE."""
-        if self.control.reads_latest:
-            for table_id in table_ids:
-                self.lock_table(table_id, ACCESS_SHARE)
-            if self.environment.catalog_commit > self.snapshot.commit_id:
-                raise StatementRestart  # it waited for a definition
+        """Where reads are locked (`locks_reads`), DDL must wait for them too: ACCESS SHARE."""
+        for table_id in table_ids:
+            self.lock_table(table_id, ACCESS_SHARE)
+        if self.environment.catalog_commit > self.snapshot.commit_id:
+            raise StatementRestart  # it waited for a definition
 
     def check(self) -> None:
         """After a statement: 40001 if the level knows already that COMMIT will fail."""
-        self.control.after_statement(self)
+        reads = self.reads
+        if reads is not None:
+            if len(reads.keys) > reads.limit:
+                reads.coarsen()
+            if self._graph.last_commit_id > self.snapshot.commit_id:
+                self.control.after_statement(self)
 
     def commit(self) -> None:
         """Make the writes the newest commit, and durable before this returns; else roll back and raise.
@@ -431,7 +439,7 @@ class Transaction(TransactionReads):
     def _certify_reads(self) -> None:
         """A transaction that wrote nothing may close a cycle, too."""
         try:
-            with self.environment.certification.graph.mutex, self.store.commit_mutex:
+            with self._graph.mutex, self.store.commit_mutex:
                 self.control.before_commit(self, self.store.latest.commit_id)
         except BaseException:
             self.rollback()
@@ -440,7 +448,7 @@ class Transaction(TransactionReads):
     def _commit_writes(self) -> None:
         try:
             if self.control.watches_commit:
-                with self.environment.certification.graph.mutex:
+                with self._graph.mutex:
                     commit_id = self._publish(True)
             else:
                 commit_id = self._publish(self.on_commit is not None or self._catalog_from >= 0)
@@ -474,12 +482,12 @@ class Transaction(TransactionReads):
                 self._spill()
             if self.control.watches_commit:
                 # Others certify when this has its place among the commits, which takes a while.
-                with self.environment.certification.graph.mutex:
+                with self._graph.mutex:
                     self.control.before_commit(self, self.store.latest.commit_id + 1)
                     commit_id = self._publish_huge()
                     if self.certified is not None:
                         self.certified.commit_id = self.certified.first_commit_id = commit_id
-                        self.environment.certification.graph.last_commit_id = commit_id
+                        self._graph.last_commit_id = commit_id
             else:
                 commit_id = self._publish_huge()
         except BaseException:

@@ -30,7 +30,7 @@ class Verdict:
     """What the checker says of one recording."""
 
     cycle: list[Edge] | None
-    problems: list[str]  # results that no snapshot explains
+    problems: list[str]  # results that no snapshot explains, and what was left behind
     false_aborts: list[Transaction]
 
 
@@ -38,7 +38,7 @@ def judge(recording: Recording) -> Verdict:
     """Check a whole history."""
     graph = DependencyGraph(recording.history)
     false_aborts = [each for each in recording.aborted if not graph.would_close_cycle(each)]
-    return Verdict(graph.cycle(), graph.problems, false_aborts)
+    return Verdict(graph.cycle(), graph.problems + recording.left_behind, false_aborts)
 
 
 def soak(seed: int, transactions: int, levels: Sequence[str], threads: bool, shape: Shape) -> list[str]:

@@ -36,6 +36,7 @@ from minidb_testkit.history_operations import (
     by_id,
 )
 from minidb_testkit.interleaving import Action, Stepper
+from minidb_testkit.left_behind import left_behind
 from minidb_testkit.levels import ALL_LEVELS, SERIAL, Level
 
 COMMITTED = "committed"
@@ -64,6 +65,7 @@ class Recording:
     end: State
     aborted: list[Transaction] = field(default_factory=list)  # by 40001
     outcomes: Counter[str] = field(default_factory=Counter)  # committed, or SQLSTATE
+    left_behind: list[str] = field(default_factory=list)  # by transactions that have all ended
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,7 @@ def _start(path: str, programs: _Programs) -> tuple[minidb.Connection, Recording
 
 
 def _finish(keeper: minidb.Connection, recording: Recording) -> Recording:
+    recording.left_behind = left_behind(keeper._session.database)
     recording.end = {row[0]: row for row in keeper.execute("SELECT * FROM item").fetchall()}
     return recording
 

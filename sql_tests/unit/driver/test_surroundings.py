@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import minidb
+from minidb.storage.store import Store
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "\udcff.db"])
@@ -84,6 +88,30 @@ def test_closing_in_odd_orders(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_connection_is_collected_while_another_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store = Store.open
+
+    def collect_and_open(*arguments: Any) -> Store:
+        gc.collect()
+        return open_store(*arguments)
+
+    def open_another() -> None:
+        cycle: list[object] = [minidb.connect(":memory:abandoned")]
+        cycle.append(cycle)
+        del cycle
+        monkeypatch.setattr(Store, "open", collect_and_open)
+        minidb.connect(":memory:another").close()
+
+    gc.disable()
+    try:
+        thread = threading.Thread(target=open_another, daemon=True)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+    finally:
+        gc.enable()
+
+
 def test_fork_in_a_transaction(tmp_path: Path) -> None:
     path = tmp_path / "fork.db"
     with minidb.connect(path) as connection:

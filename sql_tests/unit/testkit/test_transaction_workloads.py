@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.clients import PEERS, SQLITE_NAME, Workload, connect, run_slice
-from benchmarks.report import left_behind
 from benchmarks.sibench import SIBench
 from benchmarks.smallbank import SmallBank
 from benchmarks.write_skew import WriteSkew
+from minidb_testkit.left_behind import left_behind
 from minidb_testkit.levels import LEVELS
 
 WORKLOADS = ["smallbank", "sibench", "write skew"]
@@ -35,7 +35,7 @@ def test_workload(make: Callable[[], Workload], peer: str, tmp_path: Path) -> No
         assert workload.broken(keeper.connection, counts.total, serializable) is None
         assert workload.broken(keeper.connection, counts.total + 1, serializable) is not None
         if peer != SQLITE_NAME:
-            assert left_behind(keeper.connection) == []
+            assert left_behind(keeper.connection._session.database) == []
     finally:
         for client in (*clients, keeper):
             client.close()
