@@ -138,7 +138,14 @@ class InnerStatementRunner(StatementRunner):
 
     def prepare_inner(self, inner: InnerStatement) -> Prepared:
         """A statement of a routine, prepared for what the open transaction sees."""
-        return inner.prepared(self.catalog, self.settings, self.database.procedures)
+        found = inner.prepared
+        if found is None or found.catalog is not self.catalog:
+            procedures = self.database.procedures
+            found = prepare(
+                inner.parsed, self.catalog, inner.types, self.settings, inner.variables, procedures
+            )
+            inner.prepared = found
+        return found
 
     def evaluation_context(self, parameters: list[Value]) -> ExecutionContext:
         """What expressions are evaluated in that belong to no plan; they see later changes of the list."""

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
@@ -19,6 +19,7 @@ from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session import watcher
 from minidb.session.database import Database
+from minidb.session.inner_statement import InnerStatement
 from minidb.session.notices import Notices
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
@@ -31,11 +32,6 @@ from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import SERIAL
 from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
-
-if TYPE_CHECKING:
-    from minidb.session.inner_statement import (
-        InnerStatement,  # which prepares, and sees system views of sessions
-    )
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -249,6 +245,11 @@ class SessionBase:
         for result in self._open_results:
             result.invalidate(reason)
         self._open_results.clear()
+
+    def forget_finished_results(self) -> None:
+        """Results that were read to their end need no care any more; changes are faster without them."""
+        if self._open_results:
+            self._open_results = [result for result in self._open_results if result.streaming]
 
     # --- settings, life ---------------------------------------------------------------------------
 

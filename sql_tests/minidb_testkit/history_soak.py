@@ -77,7 +77,9 @@ def main() -> int:
     parser.add_argument("--transactions", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--level", action="append", choices=list(ALL_LEVELS), help="may be given several times")
+    parser.add_argument(
+        "--level", action="append", choices=list(ALL_LEVELS), help="may be given several times"
+    )
     parser.add_argument("--threads", action="store_true", help="free threads instead of the stepper")
     parser.add_argument("--sessions", type=int, default=Shape.sessions)
     parser.add_argument("--exact", action="store_true", help="a false abort is an error")
