@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
+from minidb.session.async_calls import AsyncCalls
 from minidb.session.database import open_database
 from minidb.session.notices import Notice, NoticeHandler
 from minidb.session.session import Session
@@ -41,6 +43,7 @@ class Connection:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._closed = False
+        self._calls: AsyncCalls | None = None
         self.row_factory: RowFactory | None = None
 
     def cursor(self) -> Cursor:
@@ -69,6 +72,17 @@ class Connection:
         self._check_open()
         cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
         return cursor.fetchone() if cursor.description is not None else None
+
+    def call_async(self, name: str, *arguments: Any) -> Future[Any]:
+        """Under serial execution: queue a call and return at once. The future gives what `call` would.
+
+        Calls of one connection run in the order in which they were made, with the settings of that moment.
+        `close` waits for them.
+        """
+        self._check_open()
+        if self._calls is None:
+            self._calls = AsyncCalls(self._session)
+        return self._calls.submit(name, arguments)
 
     @property
     def database(self) -> Database:
@@ -190,7 +204,11 @@ class Connection:
         """Roll back what is open and give up the session; idempotent."""
         if not self._closed:
             self._closed = True
-            self._session.close()
+            try:
+                if self._calls is not None:
+                    self._calls.close()
+            finally:
+                self._session.close()
 
     def __enter__(self) -> Connection:
         return self

@@ -126,6 +126,11 @@ class Database:
         if self.transactions.locks.barred:
             self.prepared.pop(key, None)  # see explicit_locks.py
 
+    def join(self) -> None:
+        """One more session is about to enter."""
+        with _open_lock:
+            self.sessions += 1
+
     def enter(self, session: object) -> int:
         """A session begins: the number that it goes by, here."""
         number = self._numbers()

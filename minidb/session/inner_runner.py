@@ -167,6 +167,15 @@ class InnerStatementRunner(StatementRunner):
             found = self._call_texts[(name, count)] = (catalog, procedures, text)
         return found[2]
 
+    def call_inside(self, text: str, arguments: Sequence[Any]) -> Any:
+        """Run a CALL in the open transaction, its row as Python values; None if it yields none."""
+        self.present = text
+        result = self._run(self._prepare(text, arguments), arguments, text)
+        if result.columns is None:
+            return None
+        row = result.next_batch()[0]
+        return row if result.convert is None else result.convert(row)
+
     def output_places(self, text: str, parameters: Parameters) -> list[int]:
         """The places of the OUT and INOUT arguments in a CALL."""
         statement = self._prepare(text, parameters).statement

@@ -40,7 +40,7 @@ class SerialCall:
 
     __slots__ = (
         "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
-        "signal", "transaction", "work",
+        "settings", "signal", "transaction", "work",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +51,7 @@ class SerialCall:
         self.work = work
         self.inputs = inputs
         self.transaction: Transaction | None = None  # begun already, as it had to wait for a lock
+        self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
         self.future: Future[Any] | None = None  # nobody waits for it
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
         self.leads = False  # its thread is the next leader

@@ -161,7 +161,7 @@ class StatementRunner(SessionState):
         name = prepared.tag
         if isinstance(statement, Utility):
             name = (
-                statement.routine.signature
+                statement.routine.name
                 if isinstance(statement, Call)
                 else type(statement).__name__.upper()
             )
@@ -175,6 +175,12 @@ class StatementRunner(SessionState):
     def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:
         """Called by the serial executor when it is the call's turn, maybe in another thread."""
         transactions = self.database.transactions
+        interrupt = self.interruption
+        if call.settings is not None:
+            self._use_settings(call.settings)
+            interrupt.clear()
+            limit = self.settings["statement_timeout"]
+            interrupt.deadline = monotonic() + limit / 1000 if limit else None
         transaction, call.transaction = call.transaction, None
         if transaction is None:
             read_only = self.settings["default_transaction_read_only"]
@@ -183,7 +189,6 @@ class StatementRunner(SessionState):
         transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)
-        interrupt = self.interruption
         deadline, timeout = interrupt.deadline, self.settings["procedure_timeout"]
         if timeout:
             own = monotonic() + timeout / 1000
