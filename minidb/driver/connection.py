@@ -246,6 +246,7 @@ def connect(
     isolation_level: str | None = None,
     read_only: bool = False,
     execution: str | None = None,
+    record_calls: str | None = None,
     **settings: Any,
 ) -> Connection:
     """Open a database, creating it if it does not exist.
@@ -257,6 +258,7 @@ def connect(
     read_only        transactions of this connection may not write
     execution        `concurrent` (default) or `serial`: each statement and call runs alone, as a transaction
                      of its own, and BEGIN is refused. All connections of the process must agree
+    record_calls     under serial execution: a file that every call is recorded in, for `minidb replay`
     settings         session settings as in SET: `lock_timeout="2s"`, `synchronous_commit=False`, ...
 
     Errors: OperationalError if it is in use by another process or cannot be opened, DataCorrupted if damaged.
@@ -273,8 +275,12 @@ def connect(
             "serial execution needs autocommit: no transaction stays open between statements",
             sqlstate="22023",
         )
+    if record_calls is not None and not serial:
+        raise InterfaceError("record_calls needs execution='serial'", sqlstate="22023")
     session = Session(open_database(path, serial=serial), serial if autocommit is None else autocommit)
     try:
+        if record_calls is not None:
+            session.database.record_calls(record_calls)
         if isolation_level is not None:
             session.set("default_transaction_isolation", isolation_level)
         if read_only:

@@ -15,24 +15,14 @@ if TYPE_CHECKING:
 
 
 class CallInputs:
-    """What a call depends on besides the database: its statement, and what it takes for time and chance."""
+    """A call as text and parameters, as far as it can be recorded (call_log.py)."""
 
-    __slots__ = ("many", "parameters", "seed", "text", "time")
+    __slots__ = ("many", "parameters", "text")
 
-    def __init__(
-        self,
-        text: str,
-        parameters: Any,
-        *,
-        many: bool = False,
-        time: float | None = None,
-        seed: int | None = None,
-    ) -> None:
+    def __init__(self, text: str, parameters: Any, *, many: bool = False) -> None:
         self.text = text
         self.parameters = parameters
         self.many = many  # `parameters` is a list of them: executemany
-        self.time = time  # None: that of its beginning
-        self.seed = seed  # None: drawn when it is needed
 
 
 class SerialCall:

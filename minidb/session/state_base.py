@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from random import Random
+from secrets import randbits
 from time import time
 from typing import Any
 
@@ -15,6 +17,7 @@ from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, InFailedTransaction, InternalError, OperationalError
 from minidb.exec.context import ExecutionContext
+from minidb.expr.node import ANY_CHANCE
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session import watcher
@@ -71,6 +74,9 @@ class SessionBase:
         self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
         self.running = False  # in the general path
         self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
+        self._chance: Random | None = None  # of the running call under serial execution
+        self._seed: int | None = None
+        self.given: tuple[float, int | None] | None = None  # time and seed of a call that is replayed
         self.calls = 0  # routines that run at this moment, inside of each other
         self._call_texts: dict[tuple[str, int], tuple[Catalog, Any, str]] = {}  # by name and input count
         self._parts = 0  # of the running statement that can fail alone
@@ -220,6 +226,23 @@ class SessionBase:
         if 0 <= own.version <= snapshot and self.database.predecessor(newest) is own:
             return own
         return catalogs.load(transaction)
+
+    def chance(self) -> Random:
+        """Where random() comes from: in a call under serial execution, from a seed that can be recorded."""
+        if self.transaction is None or not self.transaction.never_waits:
+            return ANY_CHANCE
+        if self._chance is None:
+            if self._seed is None:
+                self._seed = randbits(63)
+            self._chance = Random(self._seed)
+        return self._chance
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the running call must depend on its recorded inputs only."""
+        transaction = self.transaction
+        recorded = self.given is not None or self.database.call_log is not None
+        return recorded and transaction is not None and transaction.never_waits
 
     def visible_catalog(self) -> Catalog:
         """The schema objects that a statement run now would see."""
