@@ -2,7 +2,7 @@
 
     Warning                             (PEP 249)
     Error                               .sqlstate .retryable .position .hint .detail .context
-    +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a parameter of no SQL type
+    +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a parameter of no type
     +-- DatabaseError
         +-- DataError                   22xxx: a value that does not fit
         +-- OperationalError            the database, its files, its locks, its clients
