@@ -48,7 +48,7 @@ class Cursor:
     def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
         """Run one statement. Parameters: a sequence for `?` and `$1`, a mapping for `:name`.
 
-        Returns the cursor itself, so that `for row in cursor.execute(...)` works, as in sqlite3. `rowcount` is
+        Returns the cursor itself, so that `for row in cursor.execute(...)` works as in sqlite3. `rowcount` is
         how many rows it changed; of a query -1, unless all of its rows were computed at once. Errors: 07001
         if the parameters do not match the statement's, 07006 if one has no SQL type, 42601 for several
         statements.
