@@ -15,9 +15,7 @@ from minidb_repl.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "minidb").rglob("README.md")])
-REFERENCE = "\n".join(
-    [page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "reference").glob("*.md")]
-)
+REFERENCE = ROOT / "docs" / "reference"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -42,7 +40,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_every_page_is_in_the_index(folder: str) -> None:
     index = (ROOT / folder / "README.md").read_text(encoding="utf-8")
     pages = {page.name for page in (ROOT / folder).glob("*.md")} - {"README.md"}
-    assert pages == set(LINK.findall(index))
+    assert pages - set(LINK.findall(index)) == set()
 
 
 def test_the_reference_names_what_there_is() -> None:
