@@ -36,6 +36,7 @@ class Certification:
         self.read_set_limit = READ_SET_LIMIT
         self.snapshots: dict[int, TransactionState] = {}  # active, reading a snapshot (ssi)
         self.writers: dict[int, TransactionState] = {}  # active, may write: they could spoil a snapshot
+        self.unrecorded = 0  # no commit after this one went past the graph: see `certify`
         self._deferred: dict[int, set[int]] = {}  # snapshot -> ids of DEFERRABLE readers that it would spoil
 
     # -- a transaction's life ---------------------------------------------------------------------------
@@ -79,11 +80,16 @@ class Certification:
         reads = transaction.reads
         if reads is None:
             return
-        if not graph.nodes and len(self.snapshots) == (transaction.id in self.snapshots):
-            # Nobody that it could conflict with is active or retained.
-            if transaction.writes or transaction.coarse_writes():
-                graph.last_commit_id = commit_id
-            return
+        if not graph.nodes and not transaction.coarse_writes():
+            if transaction.writes:
+                # Said before the look at who reads: one that begins meanwhile, and whose snapshot lacks this
+                # commit, finds it said (SerializableSnapshot.after_snapshot) and takes a newer one.
+                self.unrecorded = commit_id
+            if len(self.snapshots) == (transaction.id in self.snapshots):
+                # Nobody that it could conflict with is active or retained.
+                if transaction.writes:
+                    graph.last_commit_id = commit_id
+                return
         node = self._footprint(transaction, as_of, reads)
         found = graph.dependencies(node)
         path = graph.cycle(found)

@@ -541,7 +541,7 @@ class Transaction(TransactionReads):
             self.locks.release_all(self)
         else:
             self.environment.active.pop(self.id, None)
-            if self.queues or self.locks.ranges.parked:
+            if self.queues or self.announced or self.locks.ranges.parked:
                 self.locks.release_all(self)
         self.state = state
         # Open results may still read the overlay; whoever writes now is told that the transaction ended.

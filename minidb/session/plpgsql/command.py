@@ -76,7 +76,7 @@ class Command:
             fast: Any = prepared.fast_query or prepared.fast_change
             transaction = session.transaction
             assert transaction is not None
-            if fast is not None and not transaction.catalog_changed:
+            if fast is not None and not transaction.catalog_changed and not transaction.locks.barred:
                 frame.interrupt.check()
                 transaction.new_statement()
                 if (
@@ -86,6 +86,8 @@ class Command:
                 ):
                     start = transaction.savepoint()
                     try:
+                        if transaction.locks_reads:
+                            transaction.lock_tables_read(prepared.tables_read)
                         outcome: Any = fast(transaction, bound.values(frame))
                     except StatementRestart:
                         outcome = NotImplemented
