@@ -101,6 +101,14 @@ class Certification:
             graph.add(node, commit_id, found)
             transaction.certified = node
 
+    def hand_over(self, heirs: list[tuple[int, int]], commit_id: int, takes_long: bool) -> None:
+        """A commit, of any level, puts new storage in the place of old: who looked for rows in the old has
+        looked for those that come into the new. Called under the graph's mutex, as `certify` is."""
+        self.unrecorded = commit_id
+        if self.snapshots or self.graph.nodes or takes_long:
+            for old, heir in heirs:
+                self.graph.hand_over(old.to_bytes(PREFIX, "big"), heir.to_bytes(PREFIX, "big"), commit_id)
+
     def revoke(self, transaction: TransactionState) -> None:
         """The commit has failed after all."""
         if transaction.certified is not None:
@@ -114,7 +122,7 @@ class Certification:
         self.writers.pop(transaction.id, None)
         transaction.certified = None
         graph = self.graph
-        if graph.nodes and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
+        if (graph.nodes or graph.heirs) and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
             self.prune()
 
     def prune(self) -> None:

@@ -115,7 +115,8 @@ class TransactionReads(TransactionState):
         self.huge: HugeWrites | None = None
         self.base: Snapshot | HugeReader = self.snapshot  # what lies below the overlay
         self.statement_start = 0  # an index into `undo`; negative where that has been cut off
-        self.dropped: list[tuple[int, int]] = []  # (position, storage id): ranges that end to exist
+        # (position, storage id, the one in its place or 0): ranges that end to exist
+        self.dropped: list[tuple[int, int, int]] = []
         self._reader: Reader | None = None  # the running statement's, once it needed one
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
@@ -347,7 +348,7 @@ class TransactionReads(TransactionState):
     def coarse_writes(self) -> Collection[bytes]:
         if not self.dropped and self.huge is None:
             return ()
-        found = {storage_id.to_bytes(PREFIX, "big") for _, storage_id in self.dropped}
+        found = {id.to_bytes(PREFIX, "big") for _, *ids in self.dropped for id in ids if id}
         return found if self.huge is None else found | self.huge.prefixes
 
     def _spill(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,13 @@ from typing import Any
 import pytest
 
 import minidb
+from minidb.txn.conflict_graph import ConflictGraph
 from minidb.txn.lock_modes import ACCESS_SHARE
+from minidb.txn.lock_queue import LockObserver
 from minidb.txn.read_set import ReadRange, ReadSet, whole
+from minidb.txn.state import LockRequest
 from minidb.txn.transaction import Transaction
+from minidb_testkit.interleaving import Stepper
 
 BEGIN = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 Connect = Callable[[], minidb.Connection]
@@ -220,6 +225,97 @@ def test_two_phase_locking_locks_the_tables_it_reads(connect: Connect, reading: 
     announced = engine(one).announced
     one.execute("ROLLBACK")
     assert not announced, "a range that nobody holds would block writers for ever"
+
+
+@pytest.mark.parametrize(
+    "rewriting",
+    [
+        ["TRUNCATE t"],
+        ["TRUNCATE t", "TRUNCATE t"],
+        ["ALTER TABLE t ALTER v TYPE BIGINT"],
+        [BEGIN, "TRUNCATE t", "COMMIT"],
+    ],
+)
+@pytest.mark.parametrize(
+    "reading",
+    ["SELECT count(*) FROM t WHERE v > 5", "SELECT v FROM t WHERE id = 7", "SELECT 1 FROM t WHERE u = 7"],
+)
+@pytest.mark.parametrize("first", ["reader", "writer"])
+def test_rows_that_come_into_new_storage(
+    connect: Connect, reading: str, rewriting: list[str], first: str
+) -> None:
+    """A table is rewritten between a reader's snapshot and the row that the reader would have found."""
+    connect().execute("CREATE TABLE other (id INTEGER PRIMARY KEY, v INTEGER)")
+    connect().execute("INSERT INTO other VALUES (1, 0)")
+    reader, oldest = begin(connect), begin(connect)
+    read(oldest, 1)  # keeps what the reader leaves in the graph
+    reader.execute(reading).fetchall()
+    definer = connect()
+    for statement in rewriting:
+        definer.execute(statement)
+    writer = begin(connect)
+    writer.execute("SELECT v FROM other WHERE id = 1").fetchall()
+    one, two = (reader, writer) if first == "reader" else (writer, reader)
+    reader.execute("UPDATE other SET v = 1 WHERE id = 1")
+    writer.execute("INSERT INTO t VALUES (7, 7, 7)")
+    one.execute("COMMIT")
+    with refused():
+        two.execute("COMMIT")
+    oldest.execute("ROLLBACK")
+    graph = keeper_graph(connect)
+    assert not graph.nodes and not graph.heirs
+
+
+def keeper_graph(connect: Connect) -> ConflictGraph:
+    return connect()._session.database.transactions.certification.graph
+
+
+def test_rows_locked_for_sharing_are_not_read_as_if_to_change(connect: Connect) -> None:
+    for _ in range(2):
+        one = connect()
+        one.execute("SET serializable_strategy = '2pl'")
+        one.execute(BEGIN)
+        one.execute("SET LOCAL lock_timeout = 1")
+        for mode in ("FOR SHARE", "FOR KEY SHARE"):
+            assert one.execute(f"SELECT v FROM t WHERE id = 1 {mode}").fetchall() == [(0,)]
+
+
+class _Collector(LockObserver):
+    """Runs the garbage collector where a thread holds the lock table's mutex."""
+
+    def on_wait(self, request: LockRequest) -> None:
+        gc.collect()
+
+
+def test_a_connection_collected_under_the_mutex_that_its_end_needs(connect: Connect) -> None:
+    forgotten, waiting = begin(connect), connect()
+    forgotten.execute("UPDATE t SET v = 1 WHERE id = 1")
+    locks = engine(forgotten).locks
+    opened = connect.__closure__[0].cell_contents  # type: ignore[attr-defined]
+    opened.remove(forgotten)
+    cycle: list[Any] = [forgotten]
+    cycle.append(cycle)
+    del forgotten, cycle
+    locks.observers = (_Collector(),)
+    thread = threading.Thread(target=waiting.execute, args=("UPDATE t SET v = 2 WHERE id = 1",), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_who_waits_behind_a_range_that_is_given_up(connect: Connect) -> None:
+    """reader waits for writer; a third, whose write the reader's range meets, waits for the reader."""
+    writer, reader, third = begin(connect), connect(), connect()
+    writer.execute("UPDATE t SET v = 1 WHERE id = 1")
+    reader.execute("SET serializable_strategy = '2pl'")
+    reader.execute(BEGIN)
+    with Stepper(engine(writer).locks) as stepper:
+        stepper.step("reader", lambda: str(reader.execute("SELECT id FROM t WHERE v >= 0").fetchall()))
+        stepper.step("third", lambda: str(third.execute("UPDATE t SET v = 3 WHERE id = 2").rowcount))
+        assert stepper.is_waiting("reader") and stepper.is_waiting("third")
+        outcomes = stepper.wake("reader", reader.interrupt)
+        assert [each.session for each in outcomes] == ["reader", "third"]
+        assert not stepper.is_waiting("third")
 
 
 def test_what_constraints_saw_stays_within_the_limit() -> None:
