@@ -6,10 +6,12 @@ has it; with it each statement is a transaction of its own, and `BEGIN` opens a 
 
 from __future__ import annotations
 
+import sys
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import minidb.errors as errors
@@ -247,12 +249,28 @@ class Connection:
             self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        if getattr(self, "_closed", True):
+            return
+        if _inside_engine():
+            # The garbage collector runs at any allocation, also where this thread holds one of the engine's
+            # mutexes; another thread can wait for it. (threading.Thread would take locks itself.)
+            start_new_thread(self.close, ())
+        else:
             self.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise InterfaceError("the connection is closed")
+
+
+def _inside_engine() -> bool:
+    """Whether the present thread runs the engine's code, below the frame that asks for the caller."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("minidb."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def connect(

@@ -105,9 +105,8 @@ class InnerStatementRunner(StatementRunner):
         """The result of the statement's fast form, if it has one that takes these values."""
         if transaction.locks.barred:
             return None  # a table may be locked against readers, too
-        if transaction.reads is not None:
-            if transaction.locks_reads:
-                transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
             if rows is not NotImplemented:
@@ -128,9 +127,8 @@ class InnerStatementRunner(StatementRunner):
             raise NotSupportedError(f"{prepared.tag} is not allowed in a non-volatile function")
         if transaction.locks.barred:
             wait_to_read(statement, transaction)
-        if transaction.reads is not None:
-            if transaction.locks_reads:
-                transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         context = self._context(transaction, prepared.catalog, values)
         result = self._stream(prepared, statement, context)
         result.materialise()

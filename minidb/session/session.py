@@ -231,7 +231,10 @@ class Session(InnerStatementRunner):
         assert transaction is not None and prepared.bulk_change is not None
         start = transaction.savepoint()
         try:
+            if transaction.locks_reads:
+                transaction.lock_tables_read(prepared.tables_read)
             count: Any = prepared.bulk_change(transaction, rows)
+            transaction.check()
         except StatementRestart:
             self.database.tally.restarts += 1
             count = NotImplemented

@@ -40,6 +40,7 @@ from minidb.plan.definitions import (
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
+from minidb.plan.traverse import scanned_tables
 from minidb.session import routines, utility
 from minidb.session.call_log import CallLog, RecordedCall, record_of
 from minidb.session.explicit_locks import wait_to_read
@@ -398,8 +399,7 @@ class StatementRunner(SessionState):
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
         with self.implicit_transaction() as transaction:
-            if transaction.locks.barred:
-                wait_to_read(plan, transaction)
+            self._may_read(plan, transaction)
             context = self._context(transaction, self.catalog, values)
             if changes_rows(plan):
                 return run_change(plan, context)[0]
@@ -412,7 +412,14 @@ class StatementRunner(SessionState):
     def stream_plan(self, plan: Plan, columns: Columns) -> Result:
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
-        if self.transaction.locks.barred:
-            wait_to_read(plan, self.transaction)
+        plan = resolve(optimize(plan))
+        self._may_read(plan, self.transaction)
         context = self._context(self.transaction, self.catalog, [])
-        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
+        return Result("SELECT", columns, None, run_query(plan, context))
+
+    @staticmethod
+    def _may_read(plan: Plan, transaction: Transaction) -> None:
+        if transaction.locks_reads:
+            transaction.lock_tables_read(scanned_tables(plan))
+        if transaction.locks.barred:
+            wait_to_read(plan, transaction)

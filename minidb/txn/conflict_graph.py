@@ -138,7 +138,7 @@ class ConflictGraph:
     holds them), `by_key` finds those that have a key in common; `ranged` are those that need more than keys.
     """
 
-    __slots__ = ("by_key", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size")
+    __slots__ = ("by_key", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size")
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -146,6 +146,7 @@ class ConflictGraph:
         self.nodes: dict[Footprint, None] = {}  # in the order of their commits
         self.ranged: dict[Footprint, None] = {}  # those of them that are `coarse`
         self.by_key: dict[bytes, list[Footprint]] | None = None
+        self.heirs: dict[bytes, tuple[bytes, int]] = {}  # storage -> what replaced it, in which commit
         self.prune_at = FEW  # so many nodes are worth looking for some to drop
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
@@ -155,6 +156,8 @@ class ConflictGraph:
     def dependencies(self, node: Footprint) -> Dependencies:
         """Every edge between a transaction that has not committed yet and a retained one."""
         found = Dependencies()
+        if self.heirs:
+            self._follow_heirs(node)
         if not self.nodes:
             return found
         reads, writes = node.reads, node.writes
@@ -176,6 +179,21 @@ class ConflictGraph:
             for other in self.ranged:
                 self._of_ranges(node, other, found)
         return found
+
+    def hand_over(self, old: bytes, heir: bytes, commit_id: int) -> None:
+        """A table's storage is replaced: who looked for rows in the old would find those of the new."""
+        self.heirs[old] = heir, commit_id
+        for node in self.nodes:
+            self._follow_heirs(node)
+            if node.coarse:
+                self.ranged[node] = None
+
+    def _follow_heirs(self, node: Footprint) -> None:
+        for prefix in node.reads.prefixes() & self.heirs.keys():
+            while prefix in self.heirs:
+                prefix, _ = self.heirs[prefix]
+                node.reads.read_whole(prefix)
+            node.coarse = True
 
     def may_follow(self, keys: set[bytes], as_of: int) -> bool:
         """Whether anybody may have replaced one of these keys since that commit. Needs no mutex."""
@@ -348,6 +366,7 @@ class ConflictGraph:
         """Nobody is active who could still conflict with anybody."""
         self.nodes.clear()
         self.ranged.clear()
+        self.heirs.clear()
         self.by_key = None
         self.size = 0
         self.prune_at = FEW
@@ -367,6 +386,8 @@ class ConflictGraph:
     def prune(self, snapshots: list[int]) -> None:
         """Drop what can be in no cycle any more; `snapshots`: what active transactions (and the next) see."""
         oldest = min(snapshots)
+        if self.heirs:
+            self.heirs = {old: found for old, found in self.heirs.items() if found[1] > oldest}
         free = self._free(oldest)
         while free:
             for node in free:

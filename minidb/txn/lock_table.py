@@ -274,7 +274,7 @@ class LockTable(LockQueues):
                     self.pump(queue)
             for request in list(self.ranges.parked):
                 if request.owner is owner:
-                    self.ranges.withdraw(request)
+                    self._withdraw(request)
 
     # -- ranges -------------------------------------------------------------------------------------------
 
@@ -329,7 +329,7 @@ class LockTable(LockQueues):
                 cycle = find_cycle(request, self.blockers)
                 if cycle is not None:
                     error = deadlock_error(cycle, self.describe_request)
-                    self.ranges.withdraw(request)
+                    self._withdraw(request)
                     self.deadlocks += 1
                     raise error
                 self._begin_wait(request)
@@ -341,14 +341,22 @@ class LockTable(LockQueues):
     def _release_ranges(self, owner: TransactionState) -> None:
         """The transaction has ended: look again, in the order of asking, at who may go on."""
         with self.mutex:
-            ranges = self.ranges
-            ranges.release(owner)
-            for request in list(ranges.parked):
-                request.blocked_by = ranges.blockers(request, request.latest)
-                if not request.blocked_by:
-                    request.granted = True
-                    ranges.parked.remove(request)
-                    self._let_go_on(request)
+            self.ranges.release(owner)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Grant, in the order of asking, what no longer has anybody to wait for. Under the mutex."""
+        ranges = self.ranges
+        for request in list(ranges.parked):
+            request.blocked_by = ranges.blockers(request, request.latest)
+            if not request.blocked_by:
+                request.granted = True
+                ranges.parked.remove(request)
+                self._let_go_on(request)
+
+    def _withdraw(self, request: LockRequest) -> None:
+        self.ranges.withdraw(request)
+        self._look_again()  # others may have waited behind it
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -422,7 +430,7 @@ class LockTable(LockQueues):
         if owner.never_waits:
             blockers = tuple(self.blockers(request))
             waiting.remove(request)
-            self._pump(queue)
+            self.pump(queue)
             owner.refused = MustWait(request, blockers)
             raise owner.refused
         cycle = find_cycle(request, self.blockers)
@@ -549,7 +557,7 @@ class LockTable(LockQueues):
                         failure.detail = self._waited_for(request)
                     owner.waiting = None
                     if request.blocked_by is not None:
-                        self.ranges.withdraw(request)
+                        self._withdraw(request)
                     else:
                         assert not isinstance(request.target, ReadRange | RangeWrite)
                         queue = self.queues[request.target]

@@ -97,6 +97,25 @@ class ReadSet:
             prefix, _ = Counter([each.prefix for each in self.ranges]).most_common(1)[0]
             self.read_whole(prefix)
 
+    def add_existence(self, key: bytes, seen: int) -> None:
+        """Whether the key exists was found out as of the commit `seen`, the newest."""
+        self.existence[key] = seen
+        if len(self.existence) > self.limit:
+            prefix, _ = Counter([each[:PREFIX] for each in self.existence]).most_common(1)[0]
+            self.existence = {each: at for each, at in self.existence.items() if each[:PREFIX] != prefix}
+            self._see_whole(prefix, seen)
+
+    def add_existence_range(self, read: ReadRange, seen: int) -> None:
+        """The same of the rows of a range."""
+        self.existence_ranges.append((read, seen))
+        if len(self.existence_ranges) > self.limit // KEYS_PER_RANGE:
+            prefix, _ = Counter([each.prefix for each, _ in self.existence_ranges]).most_common(1)[0]
+            self._see_whole(prefix, seen)
+
+    def _see_whole(self, prefix: bytes, seen: int) -> None:
+        ranges = [each for each in self.existence_ranges if each[0].prefix != prefix]
+        self.existence_ranges = [*ranges, (whole(prefix), seen)]
+
     def coarsen(self) -> None:
         """Fewer keys: those of the storage ids with most of them become a range, or all."""
         counts = Counter([key[:PREFIX] for key in self.keys])

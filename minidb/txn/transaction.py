@@ -368,11 +368,12 @@ class Transaction(TransactionReads):
                 return place
         return None
 
-    def drop_range(self, storage_id: int) -> None:
-        """All keys under `storage_id` end to exist at commit (DROP, TRUNCATE). The table is locked."""
+    def drop_range(self, storage_id: int, heir: int = 0) -> None:
+        """All keys under `storage_id` end to exist at commit (DROP, TRUNCATE); `heir` is where
+        rows are from then on. The table is locked."""
         if self.read_only:
             raise self._cannot_write()
-        self.dropped.append((self.savepoint(), storage_id))
+        self.dropped.append((self.savepoint(), storage_id, heir))
         self.undo.append((b"", None))  # so that the drop has a position of its own to roll back to
 
     def next_row_id(self, storage_id: int) -> int:
@@ -456,7 +457,7 @@ class Transaction(TransactionReads):
 
     def _commit_writes(self) -> None:
         try:
-            if self.control.watches_commit:
+            if self.control.watches_commit or self.dropped:
                 with self._graph.mutex:
                     commit_id = self._publish(True)
             else:
@@ -473,7 +474,7 @@ class Transaction(TransactionReads):
         return self.environment.committer.publish(
             self.id,
             self.writes,
-            [storage_id for _, storage_id in self.dropped],
+            [storage_id for _, storage_id, _ in self.dropped],
             self._prepare_commit if watched else None,
             self._revoke_commit if watched else None,
             self.synchronous_commit,
@@ -481,7 +482,7 @@ class Transaction(TransactionReads):
 
     def _publish_huge(self) -> int:
         assert self.huge is not None
-        dropped = [storage_id for _, storage_id in self.dropped]
+        dropped = [storage_id for _, storage_id, _ in self.dropped]
         return self.environment.committer.publish_huge(self.id, self.huge, dropped)
 
     def _commit_huge(self) -> None:
@@ -489,10 +490,10 @@ class Transaction(TransactionReads):
         try:
             if self.undo:
                 self._spill()
-            if self.control.watches_commit:
+            if self.control.watches_commit or self.dropped:
                 # Others certify when this has its place among the commits, which takes a while.
                 with self._graph.mutex:
-                    self.control.before_commit(self, self.store.latest.commit_id + 1)
+                    self._before_commit(self.store.latest.commit_id + 1, True)
                     commit_id = self._publish_huge()
                     if self.certified is not None:
                         self.certified.commit_id = self.certified.first_commit_id = commit_id
@@ -522,9 +523,15 @@ class Transaction(TransactionReads):
 
     def _prepare_commit(self, commit_id: int) -> None:
         """Under the commit mutex: nothing else commits until this one has."""
+        self._before_commit(commit_id, False)
+        self._announce(commit_id)
+
+    def _before_commit(self, commit_id: int, takes_long: bool) -> None:
         if self.control.watches_commit:
             self.control.before_commit(self, commit_id)
-        self._announce(commit_id)
+        if self.dropped:
+            heirs = [(old, heir) for _, old, heir in self.dropped if heir]
+            self.environment.certification.hand_over(heirs, commit_id, takes_long)
 
     def _announce(self, commit_id: int) -> None:
         if self._catalog_from >= 0:
@@ -553,7 +560,7 @@ class Transaction(TransactionReads):
             self.locks.release_all(self)
         else:
             self.environment.active.pop(self.id, None)
-            if self.queues or self.locks.ranges.parked:
+            if self.queues or self.announced or self.locks.ranges.parked:
                 self.locks.release_all(self)
         self.state = state
         # Open results may still read the overlay; whoever writes now is told that the transaction ended.
