@@ -1,4 +1,4 @@
-"""Serial execution: one call at a time, alone or mixed with interactive transactions; recording, replaying."""
+"""Serial execution: one call at a time, alone or mixed with interactive transactions; replaying calls."""
 
 from __future__ import annotations
 
@@ -188,6 +188,7 @@ def test_a_call_that_waits_for_its_turn_can_be_interrupted(connection: minidb.Co
         second.execute("SET statement_timeout = '20ms'")
         with pytest.raises(minidb.QueryCanceled):
             second.execute("INSERT INTO t VALUES (2)")
+        second.execute("RESET statement_timeout")
         assert second.execute("SELECT count(*) FROM t").fetchall() == [(0,)]  # a reader waits for nobody
         later = third.call_async("slow")
         assert later.cancel()
