@@ -33,6 +33,7 @@ from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import SERIAL
+from minidb.txn.savepoint_locks import LockMark
 from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
 
@@ -61,7 +62,7 @@ class SessionBase:
         self.interruption = Interrupt()
         self.catalog: Catalog = database.catalog  # of the open transaction's present statement
         self._private: dict[Any, Prepared] = {}  # prepared under uncommitted DDL
-        self._savepoints: list[tuple[str, Any]] = []
+        self._savepoints: list[tuple[str, int, LockMark | None]] = []  # name, position, locks
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []

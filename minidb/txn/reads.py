@@ -173,7 +173,7 @@ class TransactionReads(TransactionState):
 
     def restore_view(self, view: tuple[Snapshot, int]) -> None:
         """The statement that was interrupted at `view` goes on, without seeing what the others wrote."""
-        if self._per_statement:
+        if self._per_statement and not self.control.reads_latest:
             self.base = self.snapshot = view[0]
         self.statement_start = view[1] - self.base_position
         self._reader = None

@@ -31,12 +31,24 @@ def main(arguments: list[str] | None = None) -> int:
     return _guarded(lambda: _shell(options))
 
 
+_TOOL_HELP = """\
+In the shell, \\? lists its commands. The exit status is 1 after an error.
+
+tools (each has a --help):
+  minidb check FILE          verify a database: log, pages, rows, indexes
+  minidb slt FILES...        run sqllogictest files
+  minidb isolation FILES...  run isolation specs
+  minidb replay CALLS FILE   run the recorded calls of serial execution again
+  minidb digest FILE         a digest of every table
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minidb",
         description="An SQL database in a directory. Without -c, -f or piped input: an interactive shell.",
-        epilog="Tools: minidb slt FILES...   minidb isolation FILES...   minidb check FILE   "
-        "minidb replay CALLS FILE   minidb digest FILE",
+        epilog=_TOOL_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "file",
@@ -44,12 +56,22 @@ def _parser() -> argparse.ArgumentParser:
         default=":memory:",
         help="the database, made if need be (default :memory:)",
     )
-    parser.add_argument("-c", "--command", action="append", metavar="SQL", help="run this SQL and end")
-    parser.add_argument("-f", "--script", action="append", metavar="SCRIPT", help="run this file and end")
+    parser.add_argument(
+        "-c", "--command", action="append", metavar="SQL", help="run this SQL and end; may be repeated"
+    )
+    parser.add_argument(
+        "-f",
+        "--script",
+        action="append",
+        metavar="SCRIPT",
+        help="run this file (-: standard input) and end; may be repeated",
+    )
     parser.add_argument(
         "--csv", dest="format", action="store_const", const="csv", help="print results as CSV"
     )
-    parser.add_argument("--json", dest="format", action="store_const", const="json", help="results as JSON")
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="print results as JSON"
+    )
     parser.add_argument("--version", action="version", version=f"minidb {minidb.__version__}")
     return parser
 
@@ -76,7 +98,7 @@ def _shell(options: argparse.Namespace) -> int:
 
 def _check(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="minidb check", description="Verify a database's log, pages and rows."
+        prog="minidb check", description="Verify a database's log, pages, rows and indexes."
     )
     parser.add_argument("file", help="the database")
     options = parser.parse_args(arguments)
