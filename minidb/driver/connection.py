@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
+from minidb.session.async_calls import AsyncCalls
 from minidb.session.database import open_database
 from minidb.session.notices import Notice, NoticeHandler
 from minidb.session.session import Session
@@ -45,6 +47,7 @@ class Connection:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._closed = False
+        self._calls: AsyncCalls | None = None
         self.row_factory: RowFactory | None = None
 
     def cursor(self) -> Cursor:
@@ -75,6 +78,17 @@ class Connection:
         self._check_open()
         cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
         return cursor.fetchone() if cursor.description is not None else None
+
+    def call_async(self, name: str, *arguments: Any) -> Future[Any]:
+        """Under serial execution: queue a call and return at once. The future gives what `call` would.
+
+        Calls of one connection run in the order in which they were made, with the settings of that moment.
+        `close` waits for them.
+        """
+        self._check_open()
+        if self._calls is None:
+            self._calls = AsyncCalls(self._session)
+        return self._calls.submit(name, arguments)
 
     @property
     def database(self) -> Database:
@@ -206,7 +220,11 @@ class Connection:
         """Roll back what is open and give up the session; idempotent."""
         if not self._closed:
             self._closed = True
-            self._session.close()
+            try:
+                if self._calls is not None:
+                    self._calls.close()
+            finally:
+                self._session.close()
 
     def __enter__(self) -> Connection:
         return self
@@ -240,18 +258,23 @@ class Connection:
 def connect(
     path: str,
     *,
-    autocommit: bool = False,
+    autocommit: bool | None = None,
     isolation_level: str | None = None,
     read_only: bool = False,
+    execution: str | None = None,
+    record_calls: str | None = None,
     **settings: Any,
 ) -> Connection:
     """Open a database, creating it if it does not exist.
 
     path             a directory, by convention `name.db`; `:memory:` for a private, temporary one;
                      `:memory:name` for a temporary one that connections of this process share
-    autocommit       each statement its own transaction
+    autocommit       each statement its own transaction; False by default, but for serial execution
     isolation_level  `read committed` (default), `repeatable read` or `serializable`
     read_only        transactions of this connection may not write (25006), and read what is durable
+    execution        `concurrent` (default) or `serial`: each statement and call runs alone, as a transaction
+                     of its own, and BEGIN is refused. All connections of the process must agree
+    record_calls     under serial execution: a file that every call is recorded in, for `minidb replay`
     settings         session settings as in SET, by text, number (milliseconds, kilobytes) or bool:
                      `serializable_strategy`, `range_locking`, `lock_timeout="2s"`, `statement_timeout`,
                      `idle_in_transaction_session_timeout`, `transaction_timeout`, `synchronous_commit=False`,
@@ -264,8 +287,20 @@ def connect(
         path = getattr(path, "__fspath__", lambda: None)()
         if not isinstance(path, str):
             raise InterfaceError("connect() takes a path, or ':memory:'", sqlstate="22023")
-    session = Session(open_database(path), autocommit)
+    if execution not in (None, "concurrent", "serial"):
+        raise InterfaceError("execution is 'concurrent' or 'serial'", sqlstate="22023")
+    serial = execution == "serial"
+    if serial and autocommit is False:
+        raise InterfaceError(
+            "serial execution needs autocommit: no transaction stays open between statements",
+            sqlstate="22023",
+        )
+    if record_calls is not None and not serial:
+        raise InterfaceError("record_calls needs execution='serial'", sqlstate="22023")
+    session = Session(open_database(path, serial=serial), serial if autocommit is None else autocommit)
     try:
+        if record_calls is not None:
+            session.database.record_calls(record_calls)
         if isolation_level is not None:
             session.set("default_transaction_isolation", isolation_level)
         if read_only:
