@@ -133,17 +133,18 @@ class Database:
 
     def record_calls(self, path: str) -> None:
         """Record the calls in this log from now on; where the sequences stand is the first entry."""
-        if self.call_log is not None:
-            if os.path.abspath(self.call_log.path) != os.path.abspath(path):
-                raise OperationalError(
-                    f'calls are recorded in "{self.call_log.path}" already', sqlstate="55000"
-                )
-            return
-        newest = self.store.latest.commit_id
-        self.call_log = CallLog(path, newest)
-        self.store.before_sync = self.call_log.flush
-        if positions := self.counter_positions():
-            self.call_log.append(RecordedCall(newest, counters=positions))
+        with _open_lock:  # connections may come at the same time
+            if self.call_log is not None:
+                if os.path.abspath(self.call_log.path) != os.path.abspath(path):
+                    raise OperationalError(
+                        f'calls are recorded in "{self.call_log.path}" already', sqlstate="55000"
+                    )
+                return
+            newest = self.store.latest.commit_id
+            self.call_log = CallLog(path, newest)
+            self.store.before_sync = self.call_log.flush
+            if positions := self.counter_positions():
+                self.call_log.append(RecordedCall(newest, counters=positions))
 
     def remember(self, key: Any, prepared: Prepared) -> None:
         """Keep a prepared statement for others."""

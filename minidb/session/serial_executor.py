@@ -223,6 +223,7 @@ class SerialExecutor:
             if call.leads or call not in self._queue:
                 return False
             self._queue.remove(call)
+            call.done = True
             return True
 
     def _abandon(self, call: SerialCall) -> None:

@@ -213,9 +213,7 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            if self.before_sync is not None:
-                self.before_sync()
-            self._on_log(segment, segment.flush)
+            self._on_log(segment, partial(segment.flush, self.before_sync))
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
