@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from minidb.driver import arrow
 from minidb.errors import InterfaceError, ProgrammingError
-from minidb.session.result import Columns, Converter, Result
+from minidb.session.prepared import Prepared
+from minidb.session.result import Columns, Converter, Result, change_tag
 from minidb.session.session import Session
 from minidb.sql.object_names import quoted
 
@@ -33,7 +34,6 @@ class Cursor:
         self.connection = connection
         self.arraysize = 100
         self.rowcount = -1
-        self.statusmessage: str | None = None  # the command tag, such as `INSERT 0 1`
         self.row_factory = row_factory
         self._session = session
         self._rows: list[tuple[Any, ...]] = []  # fetched from the engine, not yet by the caller
@@ -41,6 +41,8 @@ class Cursor:
         self._result: Result | None = None  # where more rows may come from
         self._columns: Columns | None = None
         self._convert: Converter | None = None
+        self._tag: str | None = None
+        self._fast: Prepared | None = None  # ran on the hot path: its tag is made when asked for
         self._closed = False
 
     # --- running ----------------------------------------------------------------------------------
@@ -65,6 +67,7 @@ class Cursor:
                         self._columns = prepared.columns
                         self._convert = prepared.convert
                         self._result = None
+                        self._fast = prepared
                         self.rowcount = len(rows)
                         return self
                 elif prepared.fast_change is not None:
@@ -72,6 +75,7 @@ class Cursor:
                     if count is not None:
                         self._rows = []
                         self._columns = self._result = None
+                        self._fast = prepared
                         self.rowcount = count
                         return self
         self._check_open()
@@ -131,7 +135,8 @@ class Cursor:
         self._columns = result.columns
         self._convert = result.convert
         self.rowcount = result.rowcount
-        self.statusmessage = result.tag
+        self._tag = result.tag
+        self._fast = None
         self._result = result if result.columns is not None else None
 
     def _reset(self) -> None:
@@ -142,6 +147,8 @@ class Cursor:
         self._result = None
         self._columns = None
         self._convert = None
+        self._tag = None
+        self._fast = None
         self.rowcount = -1
 
     # --- fetching ---------------------------------------------------------------------------------
@@ -265,6 +272,13 @@ class Cursor:
             (name, type_.kind.value, None, type_.length, type_.precision, type_.scale, None)
             for name, type_ in self._columns
         ]
+
+    @property
+    def statusmessage(self) -> str | None:
+        """The command tag, such as `INSERT 0 1`, `UPDATE 3` or `SELECT`; None after `executemany`."""
+        if self._fast is None:
+            return self._tag
+        return self._fast.tag if self._columns is not None else change_tag(self._fast.tag, self.rowcount)
 
     @property
     def column_names(self) -> tuple[str, ...]:

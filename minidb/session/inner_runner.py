@@ -24,7 +24,7 @@ from minidb.session.explicit_locks import wait_to_read
 from minidb.session.inner_statement import TRANSACTION_CONTROL, InnerStatement
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared
-from minidb.session.result import Result
+from minidb.session.result import Result, change_tag
 from minidb.session.statement_runner import Parameters, StatementRunner
 from minidb.sql.parse import parse
 from minidb.txn.control import StatementRestart
@@ -115,7 +115,7 @@ class InnerStatementRunner(StatementRunner):
             start = transaction.savepoint()
             count = prepared.fast_change(transaction, values)
             if count is not NotImplemented:
-                return Result(prepared.tag, None, None, None, count)
+                return Result(change_tag(prepared.tag, count), None, None, None, count)
             transaction.rollback_to(start)
         return None
 

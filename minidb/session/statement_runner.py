@@ -47,7 +47,7 @@ from minidb.session.explicit_locks import wait_to_read
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
-from minidb.session.result import Columns, Result
+from minidb.session.result import Columns, Result, change_tag
 from minidb.session.serial_call import CallInputs, SerialCall
 from minidb.session.state import SessionState, needs_autocommit
 from minidb.sql.parse import ParsedStatement, parse
@@ -352,7 +352,7 @@ class StatementRunner(SessionState):
         if prepared.changes_rows:
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
-            tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
+            tag = change_tag(prepared.tag, count)
             return Result(
                 tag, prepared.columns, rows if prepared.columns else None, None, count, prepared.convert
             )
