@@ -10,7 +10,7 @@ import sys
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import minidb.errors as errors
@@ -231,7 +231,7 @@ class Connection:
 
 def _inside_engine() -> bool:
     """Whether the present thread runs the engine's code, below the frame that asks for the caller."""
-    frame: FrameType | None = sys._getframe(2)
+    frame = sys._getframe(1).f_back  # none above it: the interpreter ends
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("minidb."):
             return True
