@@ -48,6 +48,9 @@ class Certification:
             self.writers[transaction.id] = transaction
         if reads_snapshot:
             self.snapshots[transaction.id] = transaction
+        if self.unrecorded > self.store.latest.commit_id:
+            with self.store.commit_mutex:
+                pass  # the commit that the graph does not know will be in the snapshot
 
     def is_safe(self, commit_id: int) -> bool:
         """Whether whoever takes the snapshot of that commit now, and only reads, can be on no cycle."""
@@ -82,8 +85,8 @@ class Certification:
             return
         if not graph.nodes and not transaction.coarse_writes():
             if transaction.writes:
-                # Said before the look at who reads: one that begins meanwhile, and whose snapshot lacks this
-                # commit, finds it said (SerializableSnapshot.after_snapshot) and takes a newer one.
+                # Said before the look at who is active; `begin` looks in the reverse order, and waits until
+                # this is committed.
                 self.unrecorded = commit_id
             if len(self.snapshots) == (transaction.id in self.snapshots):
                 # Nobody that it could conflict with is active or retained.

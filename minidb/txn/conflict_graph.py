@@ -219,9 +219,11 @@ class ConflictGraph:
     @staticmethod
     def _of_existence(node: Footprint, other: Footprint, found: Dependencies) -> None:
         """What constraints found out, of the newest state, about whether keys exist."""
-        for key, seen in node.reads.existence.items():
-            if other.commit_id <= seen and key in other.writes and _changed_existence(other, key):
-                found.add(other, WR, key, True)
+        reads = node.reads
+        for seen_of in (reads.existence, reads.existence_later):
+            for key, seen in seen_of.items():
+                if key in other.writes and _changed_existence(other, key):
+                    _read(found, other, key, seen)
         for key in other.reads.existence:
             if key in node.writes and _changed_existence(node, key):
                 found.add(other, RW, key, True)
@@ -237,10 +239,9 @@ class ConflictGraph:
             for key in other.written_in(prefix):
                 _read(found, other, key, as_of)
         for read, seen in reads.existence_ranges:
-            if other.commit_id <= seen:
-                for key in other.written_in(read.prefix):
-                    if read.meets(key, other.old_value(key), other.writes[key]):
-                        found.add(other, WR, key, True)
+            for key in other.written_in(read.prefix):
+                if read.meets(key, other.old_value(key), other.writes[key]):
+                    _read(found, other, key, seen)
         if other not in found.before:
             self._of_its_ranges(node, other, found)
         if other.dropped or node.dropped:

@@ -327,3 +327,4 @@ def test_what_constraints_saw_stays_within_the_limit() -> None:
     first = whole(b"\x00\x00\x00\x10")
     assert any(read.start == first.start and read.stop == first.stop for read, _ in reads.existence_ranges)
     assert max(seen for _, seen in reads.existence_ranges) >= 960
+    assert min(seen for _, seen in reads.existence_ranges) == 0
