@@ -119,7 +119,7 @@ class ReadSet:
             self._see_whole(prefix, seen, seen)
 
     def _see_whole(self, prefix: bytes, first: int, last: int) -> None:
-        """All of a storage id, as of any commit between the two: as of both, which makes the edges either has."""
+        """All of a storage id, as of commits between two: as of both, which has the edges of either."""
         first = min([first, *[seen for read, seen in self.existence_ranges if read.prefix == prefix]])
         ranges = [each for each in self.existence_ranges if each[0].prefix != prefix]
         self.existence_ranges = [*ranges, (whole(prefix), first), (whole(prefix), last)]
