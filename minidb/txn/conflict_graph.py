@@ -141,7 +141,9 @@ class ConflictGraph:
     holds them), `by_key` finds those that have a key in common; `ranged` are those that need more than keys.
     """
 
-    __slots__ = ("by_key", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size")
+    __slots__ = (
+        "by_key", "has_merged", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size",
+    )  # fmt: skip
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -151,6 +153,7 @@ class ConflictGraph:
         self.by_key: dict[bytes, list[Footprint]] | None = None
         self.heirs: dict[bytes, tuple[bytes, int]] = {}  # storage -> what replaced it, in which commit
         self.prune_at = FEW  # so many nodes are worth looking for some to drop
+        self.has_merged = False
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
 
@@ -375,6 +378,7 @@ class ConflictGraph:
         self.by_key = None
         self.size = 0
         self.prune_at = FEW
+        self.has_merged = False
 
     def remove(self, node: Footprint) -> None:
         """Forget a node that has no incoming edge, or whose commit failed."""
@@ -398,6 +402,9 @@ class ConflictGraph:
             for node in free:
                 self.remove(node)
             free = self._free(oldest)
+        if self.has_merged:
+            for node in self._out_of_reach(oldest):
+                self.remove(node)
         if self.size > self.limit:
             self._summarise(sorted(snapshots))
         if not self.nodes:
@@ -412,6 +419,20 @@ class ConflictGraph:
             if not node.incoming:
                 free.append(node)
         return free
+
+    def _out_of_reach(self, oldest: int) -> list[Footprint]:
+        """Whom no path reaches from a node that can get a new incoming edge. `_free` finds them one by one; but
+        not in a circle, and merging may make one (A -> B -> C, and A and C become one)."""
+        todo = [node for node in self.nodes if node.commit_id > oldest and node.changed()]
+        reached = set(todo)
+        for node in todo:
+            for successor in node.successors:
+                if successor not in reached:
+                    reached.add(successor)
+                    todo.append(successor)
+        left = [node for node in self.nodes if node not in reached]
+        self.has_merged = any(node.merged > 1 for node in reached)
+        return left
 
     # -- memory -----------------------------------------------------------------------------------------
 
@@ -441,6 +462,7 @@ class ConflictGraph:
         merged.commit_id = last.commit_id
         merged.first_commit_id = nodes[0].first_commit_id
         merged.merged = sum([node.merged for node in nodes])
+        self.has_merged = self.has_merged or len(nodes) > 1
         for node in nodes:
             for successor, edge in node.successors.items():
                 if successor not in members:
