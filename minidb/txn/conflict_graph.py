@@ -142,7 +142,8 @@ class ConflictGraph:
     """
 
     __slots__ = (
-        "by_key", "has_merged", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size",
+        "by_key", "has_merged", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged",
+        "size",
     )  # fmt: skip
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -421,8 +422,8 @@ class ConflictGraph:
         return free
 
     def _out_of_reach(self, oldest: int) -> list[Footprint]:
-        """Whom no path reaches from a node that can get a new incoming edge. `_free` finds them one by one; but
-        not in a circle, and merging may make one (A -> B -> C, and A and C become one)."""
+        """Whom no path reaches from a node that can get a new edge in. `_free` finds them one by one; but
+        not in a circle, and merging may make one: A -> B -> C, and A and C become one."""
         todo = [node for node in self.nodes if node.commit_id > oldest and node.changed()]
         reached = set(todo)
         for node in todo:

@@ -319,8 +319,8 @@ def test_who_waits_behind_a_range_that_is_given_up(connect: Connect) -> None:
         assert not stepper.is_waiting("third")
 
 
-def test_merging_may_close_a_circle_which_goes_all_the_same() -> None:
-    """a -> b -> c, where b saw neither; a and c become one, and then nobody in the circle lacks an edge in."""
+def test_merging_may_close_a_circle_which_goes() -> None:
+    """a -> b -> c, where b saw neither; a and c become one, and then each has an edge in."""
     graph = ConflictGraph(limit=5)
 
     def commit(id: int, as_of: int, reads: list[int], writes: list[int]) -> None:
