@@ -11,7 +11,7 @@ from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import minidb.errors as errors
@@ -265,7 +265,7 @@ class Connection:
 
 def _inside_engine() -> bool:
     """Whether the present thread runs the engine's code, below the frame that asks for the caller."""
-    frame: FrameType | None = sys._getframe(2)
+    frame = sys._getframe(1).f_back  # none above it: the interpreter ends
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("minidb."):
             return True

@@ -63,6 +63,7 @@ class Store:
         self._segment = None if parts.log is None else parts.log.current
         self._checkpoint_mutex = threading.Lock()
         self._active = parts.generation
+        parts.generation = Generation()  # it links to all that follow, and would keep them in memory
         self._last_id = parts.last_id
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
         root = None if parts.tree is None else parts.tree.begin_read()

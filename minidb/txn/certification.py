@@ -52,6 +52,9 @@ class Certification:
         if self.serial_runs:  # that one may not have seen us, and does not record its reads then
             with self.graph.mutex:
                 pass
+        if self.unrecorded > self.store.latest.commit_id:
+            with self.store.commit_mutex:
+                pass  # the commit that the graph does not know will be in the snapshot
 
     def is_safe(self, commit_id: int) -> bool:
         """Whether whoever takes the snapshot of that commit now, and only reads, can be on no cycle."""
@@ -86,8 +89,8 @@ class Certification:
             return
         if not graph.nodes and not transaction.coarse_writes():
             if transaction.writes:
-                # Said before the look at who reads: one that begins meanwhile, and whose snapshot lacks this
-                # commit, finds it said (SerializableSnapshot.after_snapshot) and takes a newer one.
+                # Said before the look at who is active; `begin` looks in the reverse order, and waits until
+                # this is committed.
                 self.unrecorded = commit_id
             if len(self.snapshots) == (transaction.id in self.snapshots):
                 # Nobody that it could conflict with is active or retained.

@@ -50,20 +50,18 @@ class SerializableSnapshot(ConcurrencyControl):
         self.locks = locks
 
     def after_snapshot(self, transaction: TransactionState) -> None:
+        if not transaction.read_only:
+            return
         certification = self.certification
         if transaction.reads is None:
             # An earlier statement (LOCK TABLE) has found a safe snapshot, and given it back.
             certification.begin(transaction, True, True)
             transaction.take_snapshot()
-        if transaction.read_only and transaction.deferrable:
+        if transaction.deferrable:
             self._await_safe_snapshot(transaction)
-        elif transaction.read_only and certification.is_safe(transaction.snapshot.commit_id):
+        elif certification.is_safe(transaction.snapshot.commit_id):
             certification.forget_reads(transaction)
-        elif certification.unrecorded > transaction.snapshot.commit_id:
-            # The graph does not know that commit; who sees it has no need to. It is made under the mutex.
-            with self.store.commit_mutex:
-                transaction.see_latest()
-        elif transaction.read_only:
+        else:
             transaction.see_latest()  # what is committed and not durable yet may have left the graph
 
     def _await_safe_snapshot(self, transaction: TransactionState) -> None:

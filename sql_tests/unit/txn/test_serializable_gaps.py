@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from database_fixture import key
 
 import minidb
-from minidb.txn.conflict_graph import ConflictGraph
+from minidb.txn.conflict_graph import ConflictGraph, Footprint
 from minidb.txn.lock_modes import ACCESS_SHARE
 from minidb.txn.lock_queue import LockObserver
 from minidb.txn.read_set import ReadRange, ReadSet, whole
@@ -318,6 +319,29 @@ def test_who_waits_behind_a_range_that_is_given_up(connect: Connect) -> None:
         assert not stepper.is_waiting("third")
 
 
+def test_merging_may_close_a_circle_which_goes() -> None:
+    """a -> b -> c, where b saw neither; a and c become one, and then each has an edge in."""
+    graph = ConflictGraph(limit=5)
+
+    def commit(id: int, as_of: int, reads: list[int], writes: list[int]) -> None:
+        read_set = ReadSet(100)
+        read_set.add_keys([key(number) for number in reads])
+        written: dict[bytes, bytes | None] = {key(number): b"" for number in writes}
+        node = Footprint(id, as_of, read_set, written, (), None)
+        found = graph.dependencies(node)
+        assert graph.cycle(found) is None
+        graph.add(node, id, found)
+
+    commit(11, 10, [1], [4])
+    commit(12, 10, [], [2])
+    commit(21, 10, [2], [1, 3])
+    graph.prune([10, 15, 21])
+    assert [node.merged for node in graph.nodes] == [2, 1]
+    assert all(node.incoming for node in graph.nodes)
+    graph.prune([30])
+    assert not graph.nodes
+
+
 def test_what_constraints_saw_stays_within_the_limit() -> None:
     reads = ReadSet(40)
     for number in range(1000):
@@ -327,3 +351,4 @@ def test_what_constraints_saw_stays_within_the_limit() -> None:
     first = whole(b"\x00\x00\x00\x10")
     assert any(read.start == first.start and read.stop == first.stop for read, _ in reads.existence_ranges)
     assert max(seen for _, seen in reads.existence_ranges) >= 960
+    assert min(seen for _, seen in reads.existence_ranges) == 0
