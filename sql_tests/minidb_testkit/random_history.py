@@ -123,7 +123,9 @@ class _Programs:
         if dice < 0.75:
             return Delete(self._search(), rng.random() < 0.4)
         insert = self._insert(rng.randrange(self.shape.ids), rng.random() < 0.5)
-        return Upsert(insert.row) if rng.random() < 0.3 else insert
+        if rng.random() < 0.7:
+            return insert
+        return Upsert(insert.row, rng.randrange(self.shape.values) if rng.random() < 0.5 else None)
 
     def _insert(self, id: int, or_nothing: bool) -> Insert:
         a, b = self.rng.randrange(self.shape.values), self.rng.randrange(self.shape.values)
