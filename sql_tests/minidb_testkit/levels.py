@@ -29,3 +29,8 @@ LEVELS = {
         "serializable", (("serializable_strategy", "2pl"), ("range_locking", "next-key"))
     ),
 }
+
+# Where transactions are calls of procedures.
+CALL_LEVELS = {name: level for name, level in LEVELS.items() if level.serializable} | {
+    "serializable serial": Level("serializable", (("serializable_strategy", "serial"),)),
+}
