@@ -224,18 +224,21 @@ class Connection:
 def connect(
     path: str,
     *,
-    autocommit: bool = False,
+    autocommit: bool | None = None,
     isolation_level: str | None = None,
     read_only: bool = False,
+    execution: str | None = None,
     **settings: Any,
 ) -> Connection:
     """Open a database, creating it if it does not exist.
 
     path             a directory, by convention `name.db`; `:memory:` for a private, temporary one;
                      `:memory:name` for a temporary one that connections of this process share
-    autocommit       each statement its own transaction
+    autocommit       each statement its own transaction; False by default, but for serial execution
     isolation_level  `read committed` (default) or `repeatable read`
     read_only        transactions of this connection may not write
+    execution        `concurrent` (default) or `serial`: each statement and call runs alone, as a transaction
+                     of its own, and BEGIN is refused. All connections of the process must agree
     settings         session settings as in SET: `lock_timeout="2s"`, `synchronous_commit=False`, ...
 
     Errors: OperationalError if it is in use by another process or cannot be opened, DataCorrupted if damaged.
@@ -244,7 +247,15 @@ def connect(
         path = getattr(path, "__fspath__", lambda: None)()
         if not isinstance(path, str):
             raise InterfaceError("connect() takes a path, or ':memory:'", sqlstate="22023")
-    session = Session(open_database(path), autocommit)
+    if execution not in (None, "concurrent", "serial"):
+        raise InterfaceError("execution is 'concurrent' or 'serial'", sqlstate="22023")
+    serial = execution == "serial"
+    if serial and autocommit is False:
+        raise InterfaceError(
+            "serial execution needs autocommit: no transaction stays open between statements",
+            sqlstate="22023",
+        )
+    session = Session(open_database(path, serial=serial), serial if autocommit is None else autocommit)
     try:
         if isolation_level is not None:
             session.set("default_transaction_isolation", isolation_level)

@@ -24,7 +24,9 @@ from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_range, describe_target
 from minidb.catalog.schema import Routine
+from minidb.errors import OperationalError
 from minidb.session.prepared import Prepared
+from minidb.session.serial_executor import SerialExecutor
 from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
@@ -58,6 +60,8 @@ class Database:
         self.routine_bodies: dict[int, tuple[Routine, Any]] = {}  # compiled, by the routine's id
         self.procedures: dict[str, tuple[Routine, ...]] = {}  # those in Python, by name
         self.procedure_functions: dict[str, ProcedureFunction] = {}  # what they run, by signature
+        self.serial = False  # opened with execution='serial'
+        self.executor = SerialExecutor(self)
         self.sessions = 0  # that are open
         self._numbers = count(1).__next__
         self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
@@ -142,6 +146,7 @@ class Database:
                 return
             if self.key is not None and _open.get(self.key) is self:
                 del _open[self.key]
+            self.executor.close()
             self.transactions.close()
 
 
@@ -165,8 +170,16 @@ def _close_all() -> None:
 atexit.register(_close_all)
 
 
-def open_database(path: str) -> Database:
-    """The database at `path`, opened if this process has not done so yet; counts one more session."""
+def _execution(serial: bool) -> str:
+    return "serial" if serial else "concurrent"
+
+
+def open_database(path: str, *, serial: bool | None = None) -> Database:
+    """The database at `path`, opened if this process has not done so yet; counts one more session.
+
+    `serial`: whether everything runs on the serial executor; 55000 if it is open already in the other way,
+    None: as it is.
+    """
     private = path == ":memory:"
     in_memory = path.startswith(":memory:")
     key = None if private else path if in_memory else canonical_path(path)
@@ -179,8 +192,15 @@ def open_database(path: str) -> Database:
             except BaseException:
                 store.close()
                 raise
+            database.serial = bool(serial)
             if key is not None:
                 _open[key] = database
+        elif serial is not None and database.serial != serial:
+            raise OperationalError(
+                f"the database is open in this process with execution='{_execution(database.serial)}'",
+                sqlstate="55000",
+                hint=f"Connect with execution='{_execution(database.serial)}', as the other connections do.",
+            )
         database.sessions += 1
         if key is None or _open.get(key) is database:
             return database

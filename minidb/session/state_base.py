@@ -26,7 +26,9 @@ from minidb.session.sequences import Sequences
 from minidb.session.watcher import TransactionTimer
 from minidb.sql.parse import ParsedStatement
 from minidb.txn.advisory_locks import AdvisoryLocks
+from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
+from minidb.txn.isolation import SERIAL
 from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
 
@@ -52,6 +54,7 @@ class SessionBase:
         self.autocommit = autocommit
         self.settings: dict[str, Any] = settings_.defaults()
         self.serializable_alone = False  # whether a lone SELECT must be a SERIALIZABLE transaction
+        self.serial = database.serial  # whether statements run on the serial executor
         self.transaction: Transaction | None = None
         self.failed = False  # the open transaction accepts only its end
         self.closed = False
@@ -189,6 +192,8 @@ class SessionBase:
 
     def _note_abort(self, error: BaseException | None) -> None:
         """Count the transaction's failure; Ctrl-C is a cancel."""
+        if isinstance(error, MustWait):
+            return
         if isinstance(error, Error):
             sqlstate = error.sqlstate
         else:
@@ -279,6 +284,9 @@ class SessionBase:
     def _use_settings(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
+        self.serial = self.database.serial or (
+            self.serializable_alone and settings["serializable_strategy"] == SERIAL
+        )
         self._heed_timeouts()
 
     def interrupt(self) -> None:

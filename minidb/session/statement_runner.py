@@ -8,8 +8,9 @@ is undone (its locks stay), takes a new snapshot and runs again.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
@@ -21,7 +22,20 @@ from minidb.errors import (
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
-from minidb.plan.definitions import Call, Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
+from minidb.plan.definitions import (
+    Analyze,
+    Call,
+    Commit,
+    Copy,
+    Definition,
+    Do,
+    Explain,
+    PutRoutine,
+    Rollback,
+    RollbackTo,
+    Utility,
+    Vacuum,
+)
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
@@ -31,10 +45,14 @@ from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
 from minidb.session.result import Columns, Result
-from minidb.session.state import SessionState
+from minidb.session.serial_call import CallInputs, SerialCall
+from minidb.session.state import SessionState, needs_autocommit
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
+
+# Utility statements that are calls of their own under serial execution.
+WORK = Analyze | Call | Copy | Do | Explain | Vacuum
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -97,14 +115,22 @@ class StatementRunner(SessionState):
         statement = prepared.statement
         if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
             raise self._why_failed()
+        serial = self.serial and self.transaction is None
+        if serial and not self.autocommit and not isinstance(statement, Utility):
+            raise needs_autocommit()
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
+            if serial and isinstance(statement, WORK):
+                return self._run_serially(prepared, parameters, again)
             if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
                 self.transaction.used = False
             try:
                 return utility.run(self, statement, values)
             except StatementRestart:
                 return self._run(self._prepare_again(again, parameters), parameters, again)
+        if serial:
+            found = self._run_on_snapshot(prepared, values)
+            return self._run_serially(prepared, parameters, again) if found is None else found
         if self.transaction is None and not self.autocommit:
             self.begin()
         if self.transaction is None:
@@ -118,9 +144,67 @@ class StatementRunner(SessionState):
             for value, convert in zip(values, prepared.convert_parameters, strict=True)
         ]
 
-    def _run_autocommit(
-        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    def _run_serially(
+        self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
+        """The statement as a call of its own on the serial executor."""
+        if not self.autocommit:
+            raise needs_autocommit()
+
+        def work() -> Result:
+            result = self._run(prepared, parameters, again)
+            result.materialise()
+            return result
+
+        inputs = CallInputs(again if isinstance(again, str) else again.text, parameters)
+        statement = prepared.statement
+        name = prepared.tag
+        if isinstance(statement, Utility):
+            name = (
+                statement.routine.signature
+                if isinstance(statement, Call)
+                else type(statement).__name__.upper()
+            )
+        result: Result = self.run_serially(name, work, inputs)
+        return result
+
+    def run_serially(self, name: str, work: Callable[[], Any], inputs: CallInputs | None) -> Any:
+        """Run some work, alone, as one transaction; what it depends on is recorded, if there are inputs."""
+        return self.database.executor.run(SerialCall(self, name, work, inputs))
+
+    def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:
+        """Called by the serial executor when it is the call's turn, maybe in another thread."""
+        transactions = self.database.transactions
+        transaction, call.transaction = call.transaction, None
+        if transaction is None:
+            read_only = self.settings["default_transaction_read_only"]
+            transaction = transactions.begin_serial(self.interruption, read_only)
+        transactions.serial.prepare(transaction, record)
+        transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
+        self.transaction = transaction
+        self.catalog = self._catalog_of(transaction)
+        interrupt = self.interruption
+        deadline, timeout = interrupt.deadline, self.settings["procedure_timeout"]
+        if timeout:
+            own = monotonic() + timeout / 1000
+            if deadline is None or own < deadline:
+                interrupt.deadline = interrupt.procedure_deadline = own
+        try:
+            result = call.work()
+            if transaction.refused is None:
+                self.commit()
+                return result
+        except BaseException:
+            if transaction.refused is None:
+                raise
+        finally:
+            interrupt.deadline, interrupt.procedure_deadline = deadline, None
+            if self.transaction is transaction:
+                self.rollback()
+        raise transaction.refused  # whatever became of it in a procedure that swallowed it
+
+    def _run_on_snapshot(self, prepared: Prepared, values: list[Any]) -> Result | None:
+        """A lone SELECT needs no transaction, if what is committed will do: None if not."""
         statement = prepared.statement
         locks = self.database.transactions.locks
         if isinstance(statement, Plan) and not prepared.locks_rows and not locks.barred:
@@ -135,6 +219,15 @@ class StatementRunner(SessionState):
                 result = self._stream(prepared, statement, context)
                 result.begin(None)
                 return result
+        return None
+
+    def _run_autocommit(
+        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    ) -> Result:
+        found = self._run_on_snapshot(prepared, values)
+        if found is not None:
+            return found
+        statement = prepared.statement
         query = isinstance(statement, Plan) and not prepared.locks_rows
         self.begin(read_only=True if query else None)
         transaction = self.transaction

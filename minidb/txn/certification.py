@@ -36,6 +36,7 @@ class Certification:
         self.read_set_limit = READ_SET_LIMIT
         self.snapshots: dict[int, TransactionState] = {}  # active, reading a snapshot (ssi)
         self.writers: dict[int, TransactionState] = {}  # active, may write: they could spoil a snapshot
+        self.serial_runs = False  # a serial transaction, which holds the graph's mutex
         self._deferred: dict[int, set[int]] = {}  # snapshot -> ids of DEFERRABLE readers that it would spoil
 
     # -- a transaction's life ---------------------------------------------------------------------------
@@ -47,6 +48,9 @@ class Certification:
             self.writers[transaction.id] = transaction
         if reads_snapshot:
             self.snapshots[transaction.id] = transaction
+        if self.serial_runs:  # that one may not have seen us, and does not record its reads then
+            with self.graph.mutex:
+                pass
 
     def is_safe(self, commit_id: int) -> bool:
         """Whether whoever takes the snapshot of that commit now, and only reads, can be on no cycle."""

@@ -30,6 +30,7 @@ from queue import Empty
 from time import monotonic
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
+from minidb.txn.control import MustWait
 from minidb.txn.deadlock import deadlock_error, find_cycle
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
@@ -293,6 +294,19 @@ class LockTable(LockQueues):
         request.blocked_by = others
         self._park(request, request.latest)
 
+    def wait_as(self, owner: TransactionState, refused: MustWait) -> None:
+        """Get the lock that a serial transaction was refused, in its place in the queue; or let those end who
+        are in its way, where it is not a lock that can be held."""
+        target, mode = refused.request.target, refused.request.mode
+        if isinstance(target, int):
+            self.lock_table(owner, target, mode)
+        elif isinstance(target, AdvisoryKey):
+            self.lock_advisory(owner, target, mode)
+        elif isinstance(target, bytes) and mode != PASS:
+            self.lock_row(owner, target, mode)
+        else:
+            self.wait_for_end(owner, refused.blockers)
+
     def _park(self, request: LockRequest, latest: Lookup) -> None:
         """Grant a request that waits for transactions rather than in a queue, now or when they have ended."""
         owner = request.owner
@@ -307,6 +321,10 @@ class LockTable(LockQueues):
                     self.ranges.parked.remove(request)
                     request.granted = True
                     return
+                if owner.never_waits:
+                    self.ranges.withdraw(request)
+                    owner.refused = MustWait(request, request.blocked_by)
+                    raise owner.refused
                 cycle = find_cycle(request, self.blockers)
                 if cycle is not None:
                     error = deadlock_error(cycle, self.describe_request)
@@ -400,6 +418,12 @@ class LockTable(LockQueues):
             waiting.remove(request)
             self._pump(queue)
             return None
+        if owner.never_waits:
+            blockers = tuple(self.blockers(request))
+            waiting.remove(request)
+            self._pump(queue)
+            owner.refused = MustWait(request, blockers)
+            raise owner.refused
         cycle = find_cycle(request, self.blockers)
         if cycle is not None:
             error = deadlock_error(cycle, self.describe_request)

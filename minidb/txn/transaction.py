@@ -415,16 +415,19 @@ class Transaction(TransactionReads):
                 self.control.after_statement(self)
 
     def commit(self) -> None:
-        """Make the writes the newest commit, and durable before this returns; else roll back and raise."""
+        """Make the writes the newest commit, and durable before this returns; else roll back and raise.
+        One that never waits leaves it to the serial executor to make it durable."""
         if self.state is not ACTIVE:
             raise self._cannot_write()
         if self.huge is not None and self.base_position > 0:
-            self._commit_huge()
+            self.control.commit_huge(self._commit_huge)
             return
         if self.undo:
             self._commit_writes()
             return
-        may_wait = self.synchronous_commit and (not self.read_only or self._saw_latest)
+        may_wait = (
+            self.synchronous_commit and not self.never_waits and (not self.read_only or self._saw_latest)
+        )
         if self.reads is not None:
             self._certify_reads()
         self._end(COMMITTED)
@@ -454,7 +457,7 @@ class Transaction(TransactionReads):
             raise
         self.state = COMMITTED  # whatever happens from here on, an interruption included
         self._end(COMMITTED)
-        if self.synchronous_commit:
+        if self.synchronous_commit and not self.never_waits:
             self.store.sync(commit_id)
 
     def _publish(self, watched: bool) -> int:
