@@ -52,8 +52,8 @@ class Client:
         self.connection.close()
 
 
-# A transaction's function, (connection, *arguments) -> int, and its arguments: they are chosen already, since it
-# may run more than once. What it returns is added up over commits.
+# A transaction's function, (connection, *arguments) -> int, and its arguments: chosen already, as it may run
+# more than once. What it returns is added up over commits.
 Choice = tuple[Callable[..., int], tuple[Any, ...]]
 
 
@@ -68,7 +68,7 @@ class Workload:
         raise NotImplementedError
 
     def create_procedures(self, connection: Connection) -> None:
-        """Make those that the functions of `choose` have as counterparts; the first result is the functions'."""
+        """Make the counterparts of the functions; the first value of their result is the functions'."""
         raise NotImplementedError
 
     def choose(self, rng: random.Random) -> Choice:

@@ -3,8 +3,8 @@
 A table for each peer and number of threads on a fresh database; or (`--procedures`, for workloads that have
 them) the same as ratios to sqlite3, by short slices of all peers in turn, each on a database of its own; or
 (`--ratio A B`) the cost of A over B, by short alternating slices on one database. What is compared meets the
-machine in the same state. Or (`--soak`) all levels in turn for minutes, with a look after each slice at what must hold and at what must
-be gone.
+machine in the same state. Or (`--soak`) all levels in turn for minutes, with a look after each slice at what
+must hold and at what must be gone.
 """
 
 from __future__ import annotations
@@ -54,8 +54,10 @@ def run_benchmark(
     make: Callable[..., Workload],
     options: Sequence[Option],
     languages: Sequence[str] = (),
+    language: str | None = None,
 ) -> int:
-    """Exit status 1 if anything did not hold. `languages` are those of the workload's procedures."""
+    """Exit status 1 if anything did not hold. `languages` are those of the workload's procedures, `language`
+    the one if none is chosen; None: then there are no calls."""
     parser = argparse.ArgumentParser(
         description=document, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,7 +74,10 @@ def run_benchmark(
     parser.add_argument("--slices", type=int, default=40, help="pairs of slices for --ratio")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="all levels in turn for so long")
     parser.add_argument(
-        "--procedures", choices=languages, help="transactions are calls; as ratios to sqlite3"
+        "--procedures",
+        choices=languages,
+        default=language,
+        help="transactions are calls; as ratios to sqlite3",
     )
     parser.add_argument("--no-sync", action="store_true", help="commit without waiting for the disk")
     parser.add_argument("--seed", type=int, default=1)
@@ -117,7 +122,10 @@ class _Run:
         workload = self.make()
         workload.language = None if peer == SQLITE_NAME else self.language
         with tempfile.TemporaryDirectory() as name:
-            keeper = self.connect(Path(name), peer)
+            # Serial clients can have no transactions but calls, so another kind looks after their tables.
+            keeper = connect(
+                Path(name), peer if workload.language is None else next(iter(LEVELS)), self.synchronous
+            )
             try:
                 workload.create(keeper.connection)
                 if workload.language is not None:
@@ -126,12 +134,10 @@ class _Run:
             finally:
                 keeper.close()
 
-    def connect(self, folder: Path, peer: str) -> Client:
-        return connect(folder, peer, self.synchronous, calls=self.language is not None)
-
     @contextlib.contextmanager
     def clients(self, folder: Path, peer: str, threads: int) -> Iterator[list[Client]]:
-        clients = [self.connect(folder, peer) for _ in range(threads)]
+        calls = self.language is not None
+        clients = [connect(folder, peer, self.synchronous, calls=calls) for _ in range(threads)]
         try:
             yield clients
         finally:
@@ -141,7 +147,7 @@ class _Run:
     def verify(
         self, label: str, workload: Workload, keeper: Client, counts: Counts, serializable: bool
     ) -> None:
-        self.problems += [f"{label}: {failure}" for failure in counts.failures]
+        self.problems += [f"{label}: {failure}" for failure in dict.fromkeys(counts.failures)]
         broken = workload.broken(keeper.connection, counts.total, serializable)
         if broken:
             self.problems.append(f"{label}: {broken}")

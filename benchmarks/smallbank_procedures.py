@@ -1,4 +1,4 @@
-"""SmallBank's five transactions as procedures in PL/pgSQL; `smallbank.py` has the same as Python functions."""
+"""SmallBank's five transactions as procedures in PL/pgSQL; `smallbank.py` has them as Python functions."""
 
 PLPGSQL = """
 CREATE PROCEDURE balance(who VARCHAR, OUT changed BIGINT) LANGUAGE plpgsql AS $$
