@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 
 from benchmarks import smallbank_procedures
 from benchmarks.clients import Choice, Connection, GaveUp, Workload
@@ -54,7 +55,7 @@ class SmallBank(Workload):
         if self.language == "plpgsql":
             connection.executescript(smallbank_procedures.PLPGSQL)
         else:
-            for function in (balance, deposit_checking, transact_savings, amalgamate, write_check):
+            for function in TRANSACTIONS:
                 connection.database.procedure(function)
 
     def choose(self, rng: random.Random) -> Choice:
@@ -146,6 +147,15 @@ def write_check(connection: Connection, name: str, amount: int) -> int:
     taken = amount if amount <= covered else amount + 1
     _add(connection, "checking", customer, -taken)
     return -taken
+
+
+TRANSACTIONS: tuple[Callable[..., int], ...] = (
+    balance,
+    deposit_checking,
+    transact_savings,
+    amalgamate,
+    write_check,
+)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class TpcC(Workload):
         if self.language == "plpgsql":
             connection.executescript(tpcc_procedures.PLPGSQL)
         else:
-            for function in tpcc_transactions.ALL:
+            for function in tpcc_transactions.TRANSACTIONS:
                 connection.database.procedure(function)
 
     def choose(self, rng: random.Random) -> Choice:

@@ -107,7 +107,7 @@ END $$;
 
 CREATE PROCEDURE order_status(
     resident INTEGER, area INTEGER, customer_number INTEGER, last TEXT,
-    OUT paid BIGINT, OUT order_number INTEGER, OUT line_count INTEGER
+    OUT paid BIGINT, OUT order_number BIGINT, OUT line_count BIGINT
 ) LANGUAGE plpgsql AS $$
 DECLARE
     customer_id INTEGER; namesakes BIGINT; balance BIGINT; credit TEXT; data TEXT; line RECORD;
@@ -124,7 +124,7 @@ BEGIN
     paid := 0;
 END $$;
 
-CREATE PROCEDURE delivery(warehouse_id INTEGER, carrier INTEGER, OUT paid BIGINT, OUT delivered INTEGER)
+CREATE PROCEDURE delivery(warehouse_id INTEGER, carrier INTEGER, OUT paid BIGINT, OUT delivered BIGINT)
 LANGUAGE plpgsql AS $$
 DECLARE
     oldest INTEGER; customer_id INTEGER; amount BIGINT;

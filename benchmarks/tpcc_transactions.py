@@ -5,6 +5,8 @@ Each returns what it adds to its warehouse's year to date.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from benchmarks.clients import Connection, GaveUp
 from benchmarks.tpcc_population import DISTRICTS
 
@@ -187,4 +189,4 @@ def stock_level(connection: Connection, warehouse: int, district: int, threshold
     return 0
 
 
-ALL = (new_order, payment, order_status, delivery, stock_level)
+TRANSACTIONS: tuple[Callable[..., int], ...] = (new_order, payment, order_status, delivery, stock_level)
