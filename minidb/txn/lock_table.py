@@ -360,10 +360,9 @@ class LockTable(LockQueues):
                 cycle = find_cycle(request, self.blockers)
                 if cycle is not None:
                     request.failure = deadlock_error(cycle, self.describe_request)
-                    request.owner.waiting = None
                     ranges.withdraw(request)
                     self.deadlocks += 1
-                    request.signal.put(None)
+                    self._let_go_on(request)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -459,7 +458,7 @@ class LockTable(LockQueues):
             observer.on_wait(request)
 
     def _let_go_on(self, request: LockRequest) -> None:
-        """A waiting request was granted."""
+        """A waiting request was granted, or has to fail."""
         request.owner.waiting = None
         for observer in self.observers:
             observer.on_grant(request)
