@@ -24,7 +24,10 @@ Description = tuple[str, str, None, int | None, int | None, int | None, bool | N
 
 
 class Cursor:
-    """Made by `Connection.cursor()`. Iterating yields the rows not fetched yet."""
+    """Made by `Connection.cursor()`. Iterating yields the rows not fetched yet.
+
+    Rows are tuples, or what `row_factory` makes of them. Fetching fails with 24000 where there is no result.
+    """
 
     def __init__(self, connection: object, session: Session, row_factory: RowFactory | None) -> None:
         self.connection = connection
@@ -45,7 +48,10 @@ class Cursor:
     def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
         """Run one statement. Parameters: a sequence for `?` and `$1`, a mapping for `:name`.
 
-        Returns the cursor itself, so that `for row in cursor.execute(...)` works, as in sqlite3.
+        Returns the cursor itself, so that `for row in cursor.execute(...)` works as in sqlite3. `rowcount` is
+        how many rows it changed; of a query -1, unless all of its rows were computed at once. Errors: 07001
+        if the parameters do not match the statement's, 07006 if one has no SQL type, 42601 for several
+        statements.
         """
         session = self._session
         if not self._closed:
@@ -74,14 +80,20 @@ class Cursor:
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Cursor:
-        """Run one statement for each set of parameters; `rowcount` is the sum. Rows are not kept."""
+        """Run one statement for each set of parameters; `rowcount` is the sum. Rows are not kept.
+
+        If one fails, none of them has happened. Only statements that change rows (42000).
+        """
         self._check_open()
         self._reset()
         self.rowcount = self._session.execute_many(operation, seq_of_parameters)
         return self
 
     def each_result(self, script: str) -> Iterator[Cursor]:
-        """Run several statements one by one; yields this cursor after each, to fetch from."""
+        """Run several statements one by one; yields this cursor after each, to fetch from.
+
+        A text that is not SQL fails before the first of them runs.
+        """
         self._check_open()
         for result in self._session.execute_script(script):
             self._reset()

@@ -24,7 +24,10 @@ from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_range, describe_target
 from minidb.catalog.schema import Routine
+from minidb.catalog.schema import Sequence as SequenceSchema
+from minidb.catalog.sequence_counter import sequence_counter
 from minidb.errors import OperationalError
+from minidb.session.call_log import CallLog, RecordedCall
 from minidb.session.prepared import Prepared
 from minidb.session.serial_executor import SerialExecutor
 from minidb.session.tally import Tally
@@ -62,6 +65,7 @@ class Database:
         self.procedure_functions: dict[str, ProcedureFunction] = {}  # what they run, by signature
         self.serial = False  # opened with execution='serial'
         self.executor = SerialExecutor(self)
+        self.call_log: CallLog | None = None  # where calls are recorded
         self.sessions = 0  # that are open
         self._numbers = count(1).__next__
         self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
@@ -118,6 +122,30 @@ class Database:
         """Those in Python."""
         return [each for same_name in self.procedures.values() for each in same_name]
 
+    def counter_positions(self) -> dict[str, tuple[int, bool]]:
+        """Where each sequence stands."""
+        found = {}
+        for each in self.catalog.objects():
+            if isinstance(each, SequenceSchema):
+                counter = sequence_counter(self.transactions.counters, each)
+                found[each.name] = (counter.value, counter.called)
+        return found
+
+    def record_calls(self, path: str) -> None:
+        """Record the calls in this log from now on; where the sequences stand is the first entry."""
+        with _open_lock:  # connections may come at the same time
+            if self.call_log is not None:
+                if os.path.abspath(self.call_log.path) != os.path.abspath(path):
+                    raise OperationalError(
+                        f'calls are recorded in "{self.call_log.path}" already', sqlstate="55000"
+                    )
+                return
+            newest = self.store.latest.commit_id
+            self.call_log = CallLog(path, newest)
+            self.store.before_sync = self.call_log.flush
+            if positions := self.counter_positions():
+                self.call_log.append(RecordedCall(newest, counters=positions))
+
     def remember(self, key: Any, prepared: Prepared) -> None:
         """Keep a prepared statement for others."""
         if len(self.prepared) >= PREPARED_LIMIT:
@@ -125,6 +153,11 @@ class Database:
         self.prepared[key] = prepared
         if self.transactions.locks.barred:
             self.prepared.pop(key, None)  # see explicit_locks.py
+
+    def join(self) -> None:
+        """One more session is about to enter."""
+        with _open_lock:
+            self.sessions += 1
 
     def enter(self, session: object) -> int:
         """A session begins: the number that it goes by, here."""
@@ -148,6 +181,8 @@ class Database:
                 del _open[self.key]
             self.executor.close()
             self.transactions.close()
+            if self.call_log is not None:
+                self.call_log.close()
 
 
 def _after_fork() -> None:

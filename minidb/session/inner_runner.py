@@ -138,7 +138,14 @@ class InnerStatementRunner(StatementRunner):
 
     def prepare_inner(self, inner: InnerStatement) -> Prepared:
         """A statement of a routine, prepared for what the open transaction sees."""
-        return inner.prepared(self.catalog, self.settings, self.database.procedures)
+        found = inner.prepared
+        if found is None or found.catalog is not self.catalog:
+            procedures = self.database.procedures
+            found = prepare(
+                inner.parsed, self.catalog, inner.types, self.settings, inner.variables, procedures
+            )
+            inner.prepared = found
+        return found
 
     def evaluation_context(self, parameters: list[Value]) -> ExecutionContext:
         """What expressions are evaluated in that belong to no plan; they see later changes of the list."""
@@ -159,6 +166,15 @@ class InnerStatementRunner(StatementRunner):
             text = routines.call_text(catalog, procedures, name, count)
             found = self._call_texts[(name, count)] = (catalog, procedures, text)
         return found[2]
+
+    def call_inside(self, text: str, arguments: Sequence[Any]) -> Any:
+        """Run a CALL in the open transaction, its row as Python values; None if it yields none."""
+        self.present = text
+        result = self._run(self._prepare(text, arguments), arguments, text)
+        if result.columns is None:
+            return None
+        row = result.next_batch()[0]
+        return row if result.convert is None else result.convert(row)
 
     def output_places(self, text: str, parameters: Parameters) -> list[int]:
         """The places of the OUT and INOUT arguments in a CALL."""

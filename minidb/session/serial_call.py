@@ -15,24 +15,14 @@ if TYPE_CHECKING:
 
 
 class CallInputs:
-    """What a call depends on besides the database: its statement, and what it takes for time and chance."""
+    """A call as text and parameters, as far as it can be recorded (call_log.py)."""
 
-    __slots__ = ("many", "parameters", "seed", "text", "time")
+    __slots__ = ("many", "parameters", "text")
 
-    def __init__(
-        self,
-        text: str,
-        parameters: Any,
-        *,
-        many: bool = False,
-        time: float | None = None,
-        seed: int | None = None,
-    ) -> None:
+    def __init__(self, text: str, parameters: Any, *, many: bool = False) -> None:
         self.text = text
         self.parameters = parameters
         self.many = many  # `parameters` is a list of them: executemany
-        self.time = time  # None: that of its beginning
-        self.seed = seed  # None: drawn when it is needed
 
 
 class SerialCall:
@@ -40,7 +30,7 @@ class SerialCall:
 
     __slots__ = (
         "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
-        "signal", "transaction", "work",
+        "settings", "signal", "transaction", "work",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +41,7 @@ class SerialCall:
         self.work = work
         self.inputs = inputs
         self.transaction: Transaction | None = None  # begun already, as it had to wait for a lock
+        self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
         self.future: Future[Any] | None = None  # nobody waits for it
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
         self.leads = False  # its thread is the next leader

@@ -123,7 +123,7 @@ class SerialExecutor:
             call.finished = True
             return
         try:
-            urgent = not self._queue
+            urgent = not self._queue and self._database.call_log is None  # its record goes first
             self._runner = threading.get_ident()
             call.result = transactions.serial.alone(partial(call.session.perform, call, urgent))
         except MustWait as refused:
@@ -163,6 +163,8 @@ class SerialExecutor:
             try:
                 if any(call.session.settings["synchronous_commit"] for call in batch):
                     store.sync(store.latest.commit_id)
+                    if self._database.call_log is not None:
+                        self._database.call_log.flush()  # what changed nothing but sequences
                 else:
                     store.throttle()
             except DatabaseError as error:
@@ -221,6 +223,7 @@ class SerialExecutor:
             if call.leads or call not in self._queue:
                 return False
             self._queue.remove(call)
+            call.done = True
             return True
 
     def _abandon(self, call: SerialCall) -> None:

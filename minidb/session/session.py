@@ -46,9 +46,10 @@ class Session(InnerStatementRunner):
         transaction = self.transaction
         self.present = prepared
         assert fast is not None
+        if transaction is None and not self.autocommit and not self.closed:
+            self.begin()
+            transaction = self.transaction
         if transaction is None:
-            if not self.autocommit:
-                return None
             store = self.database.store
             reader = store.durable if self.settings["synchronous_commit"] else store.latest
             catalog = self.database.catalog

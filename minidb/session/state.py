@@ -277,7 +277,7 @@ class SessionState(SessionBase):
         transaction = self._require_transaction("SAVEPOINT")
         if self.failed:
             raise self._why_failed()
-        self._savepoints.append((name, transaction.savepoint()))
+        self._savepoints.append((name, transaction.savepoint(), transaction.mark_locks()))
 
     def rollback_to(self, name: str) -> None:
         """ROLLBACK TO name: also revives a failed transaction."""
@@ -286,13 +286,15 @@ class SessionState(SessionBase):
             raise self._why_failed()
         position = self._find_savepoint(name)
         self._invalidate_results("the query's transaction was rolled back to a savepoint")
-        start = self._savepoints[position][1]
+        _, start, locked = self._savepoints[position]
         del self._savepoints[position + 1 :]
         try:
             transaction.rollback_to(start)
         except BaseException:
             transaction.rollback_to(start)  # Ctrl-C in the midst of it
             raise
+        if locked is not None:
+            transaction.release_locks_since(locked)
         self.failed = False
         self.catalog_has_changed()
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from random import Random
+from secrets import randbits
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, InFailedTransaction, InternalError, OperationalError
 from minidb.exec.context import ExecutionContext
+from minidb.expr.node import ANY_CHANCE
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session import watcher
 from minidb.session.database import Database
+from minidb.session.inner_statement import InnerStatement
 from minidb.session.notices import Notices
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
@@ -29,13 +33,9 @@ from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import SERIAL
+from minidb.txn.savepoint_locks import LockMark
 from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
-
-if TYPE_CHECKING:
-    from minidb.session.inner_statement import (
-        InnerStatement,  # which prepares, and sees system views of sessions
-    )
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -62,7 +62,7 @@ class SessionBase:
         self.interruption = Interrupt()
         self.catalog: Catalog = database.catalog  # of the open transaction's present statement
         self._private: dict[Any, Prepared] = {}  # prepared under uncommitted DDL
-        self._savepoints: list[tuple[str, Any]] = []
+        self._savepoints: list[tuple[str, int, LockMark | None]] = []  # name, position, locks
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
@@ -75,6 +75,9 @@ class SessionBase:
         self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
         self.running = False  # in the general path
         self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
+        self._chance: Random | None = None  # of the running call under serial execution
+        self._seed: int | None = None
+        self.given: tuple[float, int | None] | None = None  # time and seed of a call that is replayed
         self.calls = 0  # routines that run at this moment, inside of each other
         self._call_texts: dict[tuple[str, int], tuple[Catalog, Any, str]] = {}  # by name and input count
         self._parts = 0  # of the running statement that can fail alone
@@ -225,6 +228,23 @@ class SessionBase:
             return own
         return catalogs.load(transaction)
 
+    def chance(self) -> Random:
+        """Where random() comes from: in a call under serial execution, from a seed that can be recorded."""
+        if self.transaction is None or not self.transaction.never_waits:
+            return ANY_CHANCE
+        if self._chance is None:
+            if self._seed is None:
+                self._seed = randbits(63)
+            self._chance = Random(self._seed)
+        return self._chance
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the running call must depend on its recorded inputs only."""
+        transaction = self.transaction
+        recorded = self.given is not None or self.database.call_log is not None
+        return recorded and transaction is not None and transaction.never_waits
+
     def visible_catalog(self) -> Catalog:
         """The schema objects that a statement run now would see."""
         return self._current_catalog()
@@ -249,6 +269,11 @@ class SessionBase:
         for result in self._open_results:
             result.invalidate(reason)
         self._open_results.clear()
+
+    def forget_finished_results(self) -> None:
+        """Results that were read to their end need no care any more; changes are faster without them."""
+        if self._open_results:
+            self._open_results = [result for result in self._open_results if result.streaming]
 
     # --- settings, life ---------------------------------------------------------------------------
 

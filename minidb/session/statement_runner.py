@@ -17,6 +17,7 @@ from minidb.catalog.catalog import Catalog
 from minidb.errors import (
     Error,
     IntegrityError,
+    NotSupportedError,
     ProgrammingError,
 )
 from minidb.exec.context import ExecutionContext
@@ -40,6 +41,7 @@ from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
 from minidb.session import routines, utility
+from minidb.session.call_log import CallLog, RecordedCall, record_of
 from minidb.session.explicit_locks import wait_to_read
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
@@ -150,6 +152,9 @@ class StatementRunner(SessionState):
         """The statement as a call of its own on the serial executor."""
         if not self.autocommit:
             raise needs_autocommit()
+        statement = prepared.statement
+        if isinstance(statement, Copy) and not statement.to and self.database.call_log is not None:
+            raise NotSupportedError("COPY FROM cannot be recorded in a log of calls", hint="Use executemany.")
 
         def work() -> Result:
             result = self._run(prepared, parameters, again)
@@ -157,14 +162,9 @@ class StatementRunner(SessionState):
             return result
 
         inputs = CallInputs(again if isinstance(again, str) else again.text, parameters)
-        statement = prepared.statement
         name = prepared.tag
         if isinstance(statement, Utility):
-            name = (
-                statement.routine.signature
-                if isinstance(statement, Call)
-                else type(statement).__name__.upper()
-            )
+            name = statement.routine.name if isinstance(statement, Call) else type(statement).__name__.upper()
         result: Result = self.run_serially(name, work, inputs)
         return result
 
@@ -175,6 +175,12 @@ class StatementRunner(SessionState):
     def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:
         """Called by the serial executor when it is the call's turn, maybe in another thread."""
         transactions = self.database.transactions
+        interrupt = self.interruption
+        if call.settings is not None:
+            self._use_settings(call.settings)
+            interrupt.clear()
+            limit = self.settings["statement_timeout"]
+            interrupt.deadline = monotonic() + limit / 1000 if limit else None
         transaction, call.transaction = call.transaction, None
         if transaction is None:
             read_only = self.settings["default_transaction_read_only"]
@@ -183,7 +189,11 @@ class StatementRunner(SessionState):
         transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)
-        interrupt = self.interruption
+        self._chance = self._seed = None
+        if self.given is not None:
+            transaction.began, self._seed = self.given
+        recorder = self.database.call_log
+        before = None if recorder is None else self.database.counter_positions()
         deadline, timeout = interrupt.deadline, self.settings["procedure_timeout"]
         if timeout:
             own = monotonic() + timeout / 1000
@@ -192,7 +202,11 @@ class StatementRunner(SessionState):
         try:
             result = call.work()
             if transaction.refused is None:
-                self.commit()
+                if recorder is None:
+                    self.commit()
+                else:
+                    self._commit_recorded(recorder, call, transaction, before)
+                before = None
                 return result
         except BaseException:
             if transaction.refused is None:
@@ -201,7 +215,44 @@ class StatementRunner(SessionState):
             interrupt.deadline, interrupt.procedure_deadline = deadline, None
             if self.transaction is transaction:
                 self.rollback()
+            if recorder is not None and before is not None:
+                self._record_counters(recorder, before)
         raise transaction.refused  # whatever became of it in a procedure that swallowed it
+
+    def _commit_recorded(
+        self, recorder: CallLog, call: SerialCall, transaction: Transaction, before: Any
+    ) -> None:
+        """Commit, with a record of the call ahead of it."""
+        store = self.database.store
+        changed = transaction.changed()
+        if not changed and self.database.counter_positions() == before:
+            self.commit()
+            return
+        if call.inputs is None:
+            raise NotSupportedError("this way of writing cannot be recorded in a log of calls")
+        commit = store.latest.commit_id + changed
+        recorder.append(record_of(call.inputs, commit, transaction.began, self._seed, self.settings))
+        try:
+            self.commit()
+        except BaseException:
+            if store.latest.commit_id < commit:
+                recorder.withdraw()
+            raise
+
+    def _record_counters(self, recorder: CallLog, before: dict[str, tuple[int, bool]]) -> None:
+        """A call that failed has drawn from these sequences all the same."""
+        drawn = {
+            name: position
+            for name, position in self.database.counter_positions().items()
+            if before.get(name) != position
+        }
+        if drawn:
+            recorder.append(RecordedCall(self.database.store.latest.commit_id, counters=drawn))
+
+    def replay(self, settings: dict[str, Any], time: float, seed: int | None) -> None:
+        """The statement to come is a recorded call, made with these."""
+        self._use_settings(settings)
+        self.given = (time, seed)
 
     def _run_on_snapshot(self, prepared: Prepared, values: list[Any]) -> Result | None:
         """A lone SELECT needs no transaction, if what is committed will do: None if not."""

@@ -71,6 +71,8 @@ class Store:
         self.latest = Snapshot(parts.last_id, self._view)
         self.durable = self.latest
         self._group = GroupCommit(self._flush, parts.last_id)
+        # Called before the log is synced: what must be durable before the commits up to `latest` are.
+        self.before_sync: Callable[[], None] | None = None
         self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if parts.read_only else None
         self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
         self._overloaded = False
@@ -211,7 +213,7 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            self._on_log(segment, segment.flush)
+            self._on_log(segment, partial(segment.flush, self.before_sync))
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
@@ -339,6 +341,8 @@ class Store:
 
     def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
         huge.seal()
+        if self.before_sync is not None:
+            self.before_sync()
         with self._checkpoint_mutex:
             if self._refuse is not None:
                 raise self._refuse()

@@ -62,7 +62,7 @@ class Footprint:
 
     __slots__ = (
         "as_of", "before", "coarse", "commit_id", "dropped", "first_commit_id", "id", "incoming", "merged",
-        "reads", "successors", "tables_written", "writes",
+        "reads", "successors", "tables_written", "touched", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +78,7 @@ class Footprint:
         self.as_of = as_of
         self.reads = reads
         self.writes = writes
+        self.touched = reads.keys.union(writes, reads.existence)  # by key
         self.dropped = frozenset(dropped) if dropped else _NOTHING  # prefixes of which it wrote unknown keys
         self.coarse = bool(dropped) or reads.has_ranges()  # comparing keys is not all there is to do
         self.before = before
@@ -91,10 +92,6 @@ class Footprint:
     def changed(self) -> bool:
         """Whether it wrote anything: else later commits can add no edge that leads to it."""
         return bool(self.writes or self.dropped)
-
-    def touched(self) -> set[bytes]:
-        """What it read or wrote by key."""
-        return self.reads.keys.union(self.writes, self.reads.existence)
 
     def tables(self) -> set[bytes]:
         """The storage ids of what it wrote."""
@@ -161,8 +158,7 @@ class ConflictGraph:
         if not self.nodes:
             return found
         reads, writes = node.reads, node.writes
-        others = self._with_common_keys(node)
-        for other in others:
+        for other in self._with_common_keys(node):
             if other.writes and not other.writes.keys().isdisjoint(reads.keys):
                 for key in other.writes.keys() & reads.keys:
                     _read(found, other, key, node.as_of)
@@ -190,12 +186,12 @@ class ConflictGraph:
 
     def _with_common_keys(self, node: Footprint) -> Collection[Footprint]:
         by_key = self.by_key
+        touched = node.touched
         if by_key is None:
-            return self.nodes
+            return [other for other in self.nodes if not other.touched.isdisjoint(touched)]
         found: dict[Footprint, None] = {}
-        for keys in (node.writes.keys(), node.reads.keys, node.reads.existence.keys()):
-            for key in by_key.keys() & keys:
-                found.update(dict.fromkeys(by_key[key]))
+        for key in by_key.keys() & touched:
+            found.update(dict.fromkeys(by_key[key]))
         return found
 
     @staticmethod
@@ -333,7 +329,7 @@ class ConflictGraph:
     def _index(self, node: Footprint) -> None:
         by_key = self.by_key
         assert by_key is not None
-        for key in node.touched():
+        for key in node.touched:
             by_key.setdefault(key, []).append(node)
 
     def _leave(self, node: Footprint) -> None:
@@ -341,7 +337,7 @@ class ConflictGraph:
         self.ranged.pop(node, None)
         by_key = self.by_key
         if by_key is not None:
-            for key in node.touched():
+            for key in node.touched:
                 nodes = by_key.get(key)
                 if nodes is not None and node in nodes:
                     nodes.remove(node)

@@ -80,6 +80,8 @@ class TransactionalStore(Environment):
         self.active[transaction.id] = transaction
         if serializable:
             self.certification.begin(transaction, strategy == SSI, read_only)
+            if strategy == SSI:
+                transaction.remember_keys()
         return transaction
 
     def begin_serial(self, interrupt: Interrupt, read_only: bool) -> Transaction:

@@ -13,7 +13,7 @@ Why no wake-up is lost, and nobody slips past a queue. Two sides write first and
     who queues:                  enter `queues`                               then look at the holders
 
 At least one of them sees the other. A fast locker that finds a queue steps back and queues up; a fast
-unlocker that finds one hands over. Whoever changed something calls `_pump`, which grants all that can be.
+unlocker that finds one hands over. Whoever changed something calls `pump`, which grants all that can be.
 
 The modes that never conflict among tables (ROW EXCLUSIVE and weaker) work alike: a transaction notes them
 in its own `table_locks`; a stronger request makes a queue first, then looks at all active transactions.
@@ -106,7 +106,7 @@ class LockTable(LockQueues):
                 if gate is not None:
                     behind = queues.get(key)
                     if behind is not None:
-                        self._pump(behind)  # it may have been refused on our account
+                        self.pump(behind)  # it may have been refused on our account
                     request = self._enqueue(gate, owner, PASS, False, wait)
                 else:
                     queue = queues.get(key)
@@ -135,7 +135,7 @@ class LockTable(LockQueues):
             gate.granted[owner] = UPDATE
             if self._others_below(owner, prefix):
                 gate.granted.clear()
-                self._pump(gate)
+                self.pump(gate)
                 return False
             if owner.escalated is None:
                 owner.escalated = set()
@@ -206,9 +206,10 @@ class LockTable(LockQueues):
     def unbar(self, owner: TransactionState, storage_id: int) -> None:
         """Take that back."""
         with self.mutex:
-            self._unbar(owner, storage_id)
+            self.unbar_locked(owner, storage_id)
 
-    def _unbar(self, owner: TransactionState, storage_id: int) -> None:
+    def unbar_locked(self, owner: TransactionState, storage_id: int) -> None:
+        """The same under the mutex."""
         owners = self.barred.get(storage_id)
         if owners is not None:
             owners.discard(owner)
@@ -257,7 +258,7 @@ class LockTable(LockQueues):
                 queue.granted[source] = left
             if to is not None:
                 queue.granted[to] = queue.granted.get(to, 0) | mode
-            self._pump(queue)
+            self.pump(queue)
 
     def _after_failure(self, owner: TransactionState, error: BaseException) -> None:
         """A keyboard interrupt may have come at any call: nobody waits now, and `held` may lack a lock."""
@@ -270,7 +271,7 @@ class LockTable(LockQueues):
                 left = [request for request in queue.waiting if request.owner is not owner]
                 if len(left) != len(queue.waiting):
                     queue.waiting = left
-                    self._pump(queue)
+                    self.pump(queue)
             for request in list(self.ranges.parked):
                 if request.owner is owner:
                     self.ranges.withdraw(request)
@@ -392,7 +393,7 @@ class LockTable(LockQueues):
         held, table_locks = owner.held, owner.table_locks
         with self.mutex:
             for storage_id in list(self.barred):
-                self._unbar(owner, storage_id)
+                self.unbar_locked(owner, storage_id)
             queues = self.queues
             if len(queues) <= len(held) + len(table_locks) or owner.interrupted:
                 candidates = list(queues.values())
@@ -408,7 +409,7 @@ class LockTable(LockQueues):
                     or owner.interrupted
                     or (target in table_locks if isinstance(target, int) else target in held)
                 ):
-                    self._pump(queue)
+                    self.pump(queue)
 
     # -- queues; all under the mutex ----------------------------------------------------------------------
 
@@ -426,12 +427,12 @@ class LockTable(LockQueues):
             waiting.insert(place, request)
         else:
             waiting.append(request)
-        self._pump(queue)
+        self.pump(queue)
         if request.granted:
             return request
         if not wait:
             waiting.remove(request)
-            self._pump(queue)
+            self.pump(queue)
             return None
         if owner.never_waits:
             blockers = tuple(self.blockers(request))
@@ -443,7 +444,7 @@ class LockTable(LockQueues):
         if cycle is not None:
             error = deadlock_error(cycle, self.describe_request)
             waiting.remove(request)
-            self._pump(queue)
+            self.pump(queue)
             self.deadlocks += 1
             raise error
         self._begin_wait(request)
@@ -464,7 +465,7 @@ class LockTable(LockQueues):
             observer.on_grant(request)
         request.signal.put(None)
 
-    def _pump(self, queue: LockQueue) -> None:
+    def pump(self, queue: LockQueue) -> None:
         """Grant, in order, what conflicts neither with a holder nor with a request ahead; then tidy up."""
         waiting = queue.waiting
         if waiting:
@@ -570,7 +571,7 @@ class LockTable(LockQueues):
                         assert not isinstance(request.target, ReadRange | RangeWrite)
                         queue = self.queues[request.target]
                         queue.waiting.remove(request)
-                        self._pump(queue)
+                        self.pump(queue)
             for observer in self.observers:
                 observer.on_resume(request)
         if failure is not None and not request.granted:

@@ -120,7 +120,7 @@ class TransactionReads(TransactionState):
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
         self._read_keys: set[bytes] | None = None  # where nothing is to be done but to remember
-        self._watches_snapshot = control.watches_snapshot
+        self._watches_snapshot = control.watches_snapshot and read_only
         self._watches_writes = control.watches_all_writes
         self._saw_latest = False  # whether it looked past its snapshot
         self._catalog_from = -1  # position of the first change to the catalog
@@ -139,11 +139,14 @@ class TransactionReads(TransactionState):
             if first and self._watches_snapshot:
                 self.control.after_snapshot(self)
                 self._watches_reads = self.reads is not None
-                self._read_keys = None if self.reads is None else self.reads.keys
         self.statement_start = len(self.undo)
         self._reader = None
         if self.huge is not None:
             self._read_huge()
+
+    def remember_keys(self) -> None:
+        """To look up a key takes nothing from here on but to remember it."""
+        self._read_keys = None if self.reads is None else self.reads.keys
 
     def take_snapshot(self) -> None:
         self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
@@ -170,7 +173,7 @@ class TransactionReads(TransactionState):
 
     def restore_view(self, view: tuple[Snapshot, int]) -> None:
         """The statement that was interrupted at `view` goes on, without seeing what the others wrote."""
-        if self._per_statement:
+        if self._per_statement and not self.control.reads_latest:
             self.base = self.snapshot = view[0]
         self.statement_start = view[1] - self.base_position
         self._reader = None

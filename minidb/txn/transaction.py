@@ -24,6 +24,7 @@ from minidb.txn.lock_modes import ACCESS_SHARE, NO_KEY_UPDATE, ROW_SHARE, UPDATE
 from minidb.txn.overlay import ABSENT
 from minidb.txn.read_set import PREFIX
 from minidb.txn.reads import ACCOUNT_EVERY, TransactionReads
+from minidb.txn.savepoint_locks import LockMark, mark_locks, release_since
 
 ACTIVE: Final = "active"
 COMMITTED: Final = "committed"
@@ -129,6 +130,14 @@ class Transaction(TransactionReads):
             self._reader = None
             if self.huge is not None:
                 self._read_huge()
+
+    def mark_locks(self) -> LockMark | None:
+        """The locks held now, for `release_locks_since`; None where all are kept to the end."""
+        return None if self.locks_reads else mark_locks(self)
+
+    def release_locks_since(self, mark: LockMark) -> None:
+        """After `rollback_to` the position of the same moment: give back what was locked since."""
+        release_since(self.locks, self, mark)
 
     def waiting_for(self) -> str | None:
         """The lock it waits for at this moment, and who has it. From any thread."""

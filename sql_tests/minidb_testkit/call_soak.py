@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import minidb
-from minidb_testkit.levels import CALL_LEVELS, LEVELS, Level
+from minidb_testkit.levels import ALL_LEVELS, CALL_LEVELS, Level
 
 DOCTORS = 5
 ROOMS = 3
@@ -150,12 +150,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m minidb_testkit.call_soak", description=__doc__)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--threads", type=int, default=16)
-    parser.add_argument("--level", action="append", choices=[*LEVELS, *list(CALL_LEVELS)[-1:]])
+    parser.add_argument("--level", action="append", choices=list(ALL_LEVELS))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     failed = False
     for name in options.level or CALL_LEVELS:
-        level = CALL_LEVELS.get(name) or LEVELS[name]
+        level = ALL_LEVELS[name]
         found, retries = soak(level, options.calls, options.threads, options.seed)
         failed |= bool(found) if level.serializable else not found
         shown = f"{len(found)} violations, such as: {found[0]}" if found else "no violation"

@@ -18,6 +18,9 @@ class Level:
         return self.isolation == "serializable"
 
 
+# A transaction of it is one call, so it has no BEGIN and no steps that others' steps come between.
+SERIAL = Level("serializable", (("serializable_strategy", "serial"),))
+
 LEVELS = {
     "read committed": Level("read committed"),
     "repeatable read": Level("repeatable read"),
@@ -30,7 +33,8 @@ LEVELS = {
     ),
 }
 
+# The same, and what has no interactive transactions.
+ALL_LEVELS = {**LEVELS, "serializable serial": SERIAL}
+
 # Where transactions are calls of procedures.
-CALL_LEVELS = {name: level for name, level in LEVELS.items() if level.serializable} | {
-    "serializable serial": Level("serializable", (("serializable_strategy", "serial"),)),
-}
+CALL_LEVELS = {name: level for name, level in ALL_LEVELS.items() if level.serializable}

@@ -11,10 +11,12 @@ conditions hold, `minidb check` is clean.
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import os
 import random
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -121,10 +123,23 @@ def check(path: str, acknowledged: set[int]) -> list[str]:
     return problems
 
 
-def soak(rounds: int, seed: int, folder: Path) -> int:
-    """The number of bad rounds."""
-    return kill_soak.soak(rounds, seed, folder, "minidb_testkit.procedure_soak", check, prepare)
+def main() -> int:
+    """Exit status 1 if any round was bad."""
+    parser = argparse.ArgumentParser(prog="python -m minidb_testkit.procedure_soak", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--child", metavar="PATH", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child is not None:
+        threading.excepthook = kill_soak.end_at_once
+        child(options.child, options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        module = "minidb_testkit.procedure_soak"
+        bad = kill_soak.soak(
+            options.rounds, options.seed, Path(folder), module=module, check=check, prepare=prepare
+        )
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    sys.exit(kill_soak.main(__doc__, "minidb_testkit.procedure_soak", child, soak))
+    sys.exit(main())

@@ -60,7 +60,8 @@ class Block(Node):
         self._handlers = handlers
 
     def run(self, frame: Frame) -> Signal | None:
-        self._declare(frame)
+        if self._initial:
+            self._declare(frame)
         signal = self._guarded(frame) if self._handlers else run_all(self._statements, frame)
         if isinstance(signal, Leave) and signal.target is self._target:
             return None

@@ -10,6 +10,8 @@ handler, or the calling statement, goes back further than that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
@@ -24,29 +26,35 @@ from minidb.sql.plpgsql.syntax import Fragment
 from minidb.txn.control import StatementRestart
 from minidb.value.sql_types import Row, Value
 
-_TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
+TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
 Outcome = int | list[Row] | Result  # a fast change's count, a fast query's rows, all else
 
 
 class _Bound:
-    """The statement under one catalog, with records of certain columns."""
+    """The statement under one catalog, with records of certain columns; `pick` takes its parameters out of a
+    frame's values."""
 
-    __slots__ = ("catalog", "dependencies", "prepared", "slots", "sources")
+    __slots__ = ("catalog", "columns", "dependencies", "fast", "pick", "prepared")
 
     def __init__(self, prepared: Prepared, scope: ParameterScope) -> None:
         self.prepared = prepared
         self.catalog: Catalog = prepared.catalog
+        self.fast: Any = prepared.fast_query or prepared.fast_change
+        self.columns: Columns = prepared.columns or ()
         self.dependencies = scope.dependencies
-        self.sources = tuple(scope.sources)
-        fields = any(field != NO_FIELD for _, field in scope.sources)
-        self.slots = None if fields else [slot for slot, _ in scope.sources]
+        self.pick = _picker(scope.sources)
 
-    def values(self, frame: Frame) -> list[Value]:
-        """The parameters."""
-        values = frame.values
-        if self.slots is not None:
-            return [values[slot] for slot in self.slots]
-        return [values[slot] if field == NO_FIELD else values[slot][field] for slot, field in self.sources]
+
+def _picker(sources: list[tuple[int, int]]) -> Callable[[list[Value]], Sequence[Value]]:
+    """A function from a frame's values to these of them; at C speed if no record's field is among them."""
+    if any(field != NO_FIELD for _, field in sources):
+        return lambda values: [
+            values[slot] if field == NO_FIELD else values[slot][field] for slot, field in sources
+        ]
+    slots = [slot for slot, _ in sources]
+    if len(slots) > 1:
+        return itemgetter(*slots)
+    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0))
 
 
 class Command:
@@ -62,38 +70,34 @@ class Command:
 
     def run(self, frame: Frame) -> Outcome:
         """Run it. `frame.columns` are those of the rows, if it has any."""
-        try:
-            return self._run(frame)
-        except Error as error:
-            error.add_context(f'SQL statement "{self.fragment.parsed.text}"')
-            raise
-
-    def _run(self, frame: Frame) -> Outcome:
         bound = self._bound
-        session = frame.session
-        if bound is not None and not frame.fixed:
-            prepared = bound.prepared
-            fast: Any = prepared.fast_query or prepared.fast_change
-            transaction = session.transaction
-            assert transaction is not None
-            if fast is not None and not transaction.catalog_changed:
-                frame.interrupt.check()
+        try:
+            if bound is not None and bound.fast is not None and not frame.fixed:
+                interrupt = frame.interrupt
+                if interrupt.requested or interrupt.deadline is not None:
+                    interrupt.check()
+                session = frame.session
+                transaction = session.transaction
+                assert transaction is not None
                 transaction.new_statement()
                 if (
-                    bound.catalog is session.database.catalog
+                    not transaction.catalog_changed
+                    and bound.catalog is session.database.catalog
                     and bound.catalog.version <= transaction.snapshot.commit_id
                     and (not bound.dependencies or frame.fits(bound.dependencies))
                 ):
-                    start = transaction.savepoint()
                     try:
-                        outcome: Any = fast(transaction, bound.values(frame))
+                        outcome: Any = bound.fast(transaction, bound.pick(frame.values))
                     except StatementRestart:
+                        transaction.rollback_to(transaction.base_position + transaction.statement_start)
                         outcome = NotImplemented
                     if outcome is not NotImplemented:
-                        frame.columns = prepared.columns or ()
+                        frame.columns = bound.columns
                         return outcome  # type: ignore[no-any-return]
-                    transaction.rollback_to(start)
-        return self._run_generally(frame)
+            return self._run_generally(frame)
+        except Error as error:
+            error.add_context(f'SQL statement "{self.fragment.parsed.text}"')
+            raise
 
     def _run_generally(self, frame: Frame) -> Result:
         session = frame.session
@@ -104,7 +108,7 @@ class Command:
             bound = self._bind(frame, session.catalog if frame.fixed else session.visible_catalog())
             start = transaction.savepoint()
             try:
-                result = session.run_bound(bound.prepared, bound.values(frame), fixed=frame.fixed)
+                result = session.run_bound(bound.prepared, list(bound.pick(frame.values)), fixed=frame.fixed)
             except StatementRestart:
                 transaction.rollback_to(start)
                 continue
@@ -141,7 +145,7 @@ class Command:
         if bound is not None and bound.catalog is catalog and frame.fits(bound.dependencies):
             return bound
         parsed = self.fragment.parsed
-        if isinstance(parsed.tree, _TRANSACTION_CONTROL):
+        if isinstance(parsed.tree, TRANSACTION_CONTROL):
             raise NotSupportedError("unsupported transaction command in PL/pgSQL")
         scope = ParameterScope(self._namespace, self._arguments, frame.shapes)
         try:

@@ -130,14 +130,7 @@ class Compiler:
         """Make the variable known, and what sets it when the block is entered."""
         members = self._namespace.members
         if declaration.alias_of is not None:
-            found = self._namespace.find(declaration.alias_of.path)
-            if found is None or found[1]:
-                raise ProgrammingError(
-                    f'variable "{".".join(declaration.alias_of.path)}" does not exist',
-                    sqlstate="42704",
-                    position=declaration.alias_of.position + 1,
-                )
-            members[declaration.name] = found[0]
+            members[declaration.name] = self._aliased(declaration.alias_of)
             return []
         assert declaration.type is not None
         line = self._body.line_of(declaration.position)
@@ -160,6 +153,19 @@ class Compiler:
         known.members = {**members, declaration.name: variable}
         self._namespace = known
         return [initial]
+
+    def _aliased(self, name: Name) -> Member:
+        """What ALIAS FOR names: a variable, or `$n`."""
+        arguments = self.shape.arguments
+        written = ".".join(name.path)
+        if written.startswith("$") and written[1:].isdigit() and 0 < int(written[1:]) <= len(arguments):
+            return arguments[int(written[1:]) - 1]
+        found = self._namespace.find(name.path)
+        if found is None or found[1]:
+            raise ProgrammingError(
+                f'variable "{written}" does not exist', sqlstate="42704", position=name.position + 1
+            )
+        return found[0]
 
     def _assignment(self, line: int, member: Member, value: Fragment) -> Node:
         if isinstance(member, Variable):

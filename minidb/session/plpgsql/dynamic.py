@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from minidb.errors import DataError, Error, NotSupportedError
-from minidb.plan.definitions import Begin, Commit, Release, Rollback, RollbackTo, Savepoint, SetTransaction
-from minidb.session.plpgsql.command import Outcome, first_rows
+from minidb.session.plpgsql.command import TRANSACTION_CONTROL, Outcome, first_rows
 from minidb.session.plpgsql.expression import Expression
 from minidb.session.plpgsql.frame import Frame
 from minidb.txn.control import StatementRestart
 from minidb.value.sql_types import Row
-
-_TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
 
 
 class DynamicCommand:
@@ -36,7 +33,7 @@ class DynamicCommand:
         try:
             while True:
                 prepared = session.prepare_typed(text, types, fixed=frame.fixed)
-                if isinstance(prepared.statement, _TRANSACTION_CONTROL):
+                if isinstance(prepared.statement, TRANSACTION_CONTROL):
                     raise NotSupportedError("EXECUTE of transaction commands is not implemented")
                 start = transaction.savepoint()
                 try:

@@ -52,6 +52,8 @@ class Program:
             if error.context is None:
                 error.add_context(f"PL/pgSQL function {shape.described}")
             raise
+        finally:
+            session.forget_finished_results()
         if shape.returns_set:
             return frame.rows
         if shape.output_slots:

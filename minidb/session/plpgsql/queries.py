@@ -58,13 +58,17 @@ class RunSql(_SqlNode):
 
     def run(self, frame: Frame) -> Signal | None:
         outcome = self._command.run(frame)
+        if isinstance(outcome, int):
+            frame.row_count = outcome
+            frame.values[FOUND] = outcome > 0
+            return None
         if isinstance(outcome, list) or (isinstance(outcome, Result) and outcome.columns is not None):
             query = isinstance(outcome, list) or outcome.tag == "SELECT"
             hint = "If you want to discard the results of a SELECT, use PERFORM instead." if query else None
             if isinstance(outcome, Result):
                 outcome.close()
             raise SyntaxError_("query has no destination for result data", hint=hint)
-        if isinstance(outcome, int) or outcome.rowcount >= 0:
+        if outcome.rowcount >= 0:
             frame.row_count = count_of(outcome)
             frame.values[FOUND] = frame.row_count > 0
         return None
@@ -113,14 +117,14 @@ class SelectInto(_SqlNode):
         if isinstance(outcome, int) or (isinstance(outcome, Result) and outcome.columns is None):
             raise SyntaxError_("INTO used with a command that cannot return data")
         changed = False
-        if isinstance(outcome, Result):
+        if isinstance(outcome, list):
+            rows = outcome
+        else:
             changed = outcome.rowcount >= 0
             rows = outcome.next_batch()
             if len(rows) == 1 and (self._strict or changed):
                 rows = rows + outcome.next_batch()
             outcome.close()
-        else:
-            rows = outcome
         if len(rows) > 1 and (self._strict or changed):
             raise ProgrammingError(
                 "query returned more than one row",

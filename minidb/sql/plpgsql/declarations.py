@@ -5,7 +5,7 @@ from __future__ import annotations
 from minidb.errors import SyntaxError_
 from minidb.sql.plpgsql.lexer import END, NUMBER, QUOTED, WORD
 from minidb.sql.plpgsql.reader import Reader
-from minidb.sql.plpgsql.syntax import Declaration, TypeReference
+from minidb.sql.plpgsql.syntax import Declaration, Name, TypeReference
 
 _MORE_OF_A_TYPE = frozenset({"precision", "varying", "with", "without", "time", "zone"})
 
@@ -34,9 +34,12 @@ def _declaration(reader: Reader) -> Declaration:
     name = reader.name()
     if reader.at("alias", "for"):
         reader.index += 2
-        if reader.token.kind == NUMBER and reader.token.text.startswith("$"):
-            raise reader.unsupported("ALIAS FOR $n")
-        target = reader.path()
+        token = reader.token
+        if token.kind == NUMBER and token.text.startswith("$"):
+            reader.index += 1
+            target = Name((token.text,), token.start)
+        else:
+            target = reader.path()
         reader.expect(";")
         return Declaration(name, position, alias_of=target)
     if reader.at("cursor") or reader.at("scroll", "cursor") or reader.at("no", "scroll"):

@@ -116,6 +116,16 @@ def test_system_views_are_described() -> None:
     assert lines[-3:] == ["  name      text", "  sqlstate  text", "  value     bigint"]
 
 
+def test_notices_and_the_context_of_errors_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    block = "DO $$ BEGIN RAISE NOTICE 'half way' USING HINT = 'go on'; PERFORM 1 / 0; END $$"
+    assert main([":memory:", "-c", block]) == 1
+    assert capsys.readouterr().err == (
+        "NOTICE:  half way\nHINT:  go on\n"
+        'ERROR:  22012: division by zero\nCONTEXT:  SQL statement "SELECT 1 / 0"\n'
+        "PL/pgSQL function inline_code_block line 1 at PERFORM\n"
+    )
+
+
 def test_output_streams(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("SELECT g FROM generate_series(1, 2500) AS t(g);"))
     assert main([":memory:"]) == 0

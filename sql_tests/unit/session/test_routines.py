@@ -278,3 +278,42 @@ def test_what_is_refused_is_refused_by_name(connection: minidb.Connection, sql: 
     error = error_of(connection, sql)
     assert error.sqlstate == "0A000"
     assert "not" in str(error)
+
+
+@pytest.mark.parametrize("strategy", ["ssi", "2pl"])
+@pytest.mark.parametrize("language", ["sql", "plpgsql"])
+def test_calls_are_serializable(strategy: str, language: str) -> None:
+    """Two doctors leave at the same time, each by a procedure that looks whether another stays."""
+    with (
+        minidb.connect(":memory:doctors", autocommit=True, isolation_level="serializable") as one,
+        minidb.connect(":memory:doctors", autocommit=True, isolation_level="serializable") as two,
+    ):
+        one.executescript(
+            "CREATE TABLE doctor (id int PRIMARY KEY, on_call boolean);"
+            "INSERT INTO doctor VALUES (1, true), (2, true);"
+            "CREATE FUNCTION present() RETURNS bigint STABLE "
+            "RETURN (SELECT count(*) FROM doctor WHERE on_call);"
+        )
+        change = "UPDATE doctor SET on_call = false WHERE id = i AND present() > 1"
+        body = change if language == "sql" else f"BEGIN {change}; END"
+        one.execute(f"CREATE PROCEDURE leave(i int) LANGUAGE {language} AS $$ {body} $$")
+        outcomes: list[str] = []
+        for connection in (one, two):
+            connection.execute(f"SET serializable_strategy = '{strategy}'")
+            connection.execute("SET lock_timeout = 1")
+            connection.execute("BEGIN")
+            connection.execute("SELECT present()").fetchall()
+        for doctor, connection in ((1, one), (2, two)):
+            try:
+                connection.call("leave", doctor)
+            except minidb.Error as error:
+                outcomes.append(error.sqlstate)
+                connection.rollback()
+        for connection in (one, two):
+            if connection.in_transaction:
+                try:
+                    connection.commit()
+                except minidb.SerializationFailure as error:
+                    outcomes.append(error.sqlstate)
+        assert outcomes and set(outcomes) <= {"40001", "40P01", "55P03"}
+        assert rows(one, "SELECT present() >= 1") == [(True,)]

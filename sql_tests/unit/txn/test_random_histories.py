@@ -6,11 +6,11 @@ import pytest
 
 from minidb_testkit.history import DependencyGraph, serial_order
 from minidb_testkit.history_soak import judge
-from minidb_testkit.levels import LEVELS
+from minidb_testkit.levels import ALL_LEVELS
 from minidb_testkit.random_history import COMMITTED, Shape, record_stepped, record_threads
 
-SERIALIZABLE = [name for name, level in LEVELS.items() if level.serializable]
-WEAKER = [name for name, level in LEVELS.items() if not level.serializable]
+SERIALIZABLE = [name for name, level in ALL_LEVELS.items() if level.serializable]
+WEAKER = [name for name, level in ALL_LEVELS.items() if not level.serializable]
 
 
 @pytest.mark.parametrize("level", WEAKER)
@@ -53,7 +53,7 @@ def test_serializable_threads_have_no_cycle() -> None:
 
 
 def test_a_seed_is_a_history() -> None:
-    first, second = [record_stepped(7, 150, list(LEVELS)) for _ in range(2)]
+    first, second = [record_stepped(7, 150, list(ALL_LEVELS)) for _ in range(2)]
     assert first.history == second.history
     assert first.outcomes == second.outcomes
 
