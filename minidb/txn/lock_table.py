@@ -437,7 +437,7 @@ class LockTable(LockQueues):
         if owner.never_waits:
             blockers = tuple(self.blockers(request))
             waiting.remove(request)
-            self._pump(queue)
+            self.pump(queue)
             owner.refused = MustWait(request, blockers)
             raise owner.refused
         cycle = find_cycle(request, self.blockers)
