@@ -22,8 +22,8 @@ def connection(request: pytest.FixtureRequest) -> Any:
         opened.execute("INSERT INTO account VALUES (1, 10, 'one'), (2, 20, 'two')")
         opened.execute(
             "CREATE PROCEDURE pay(which INTEGER, amount BIGINT, why TEXT, OUT left_over NUMERIC)"
-            " LANGUAGE plpgsql AS $$ BEGIN UPDATE account SET balance = balance + amount, note = why WHERE id = which"
-            " RETURNING balance INTO left_over; END $$"
+            " LANGUAGE plpgsql AS $$ BEGIN UPDATE account SET balance = balance + amount, note = why"
+            " WHERE id = which RETURNING balance INTO left_over; END $$"
         )
         yield opened
 
