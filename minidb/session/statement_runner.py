@@ -150,8 +150,6 @@ class StatementRunner(SessionState):
         self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
         """The statement as a call of its own on the serial executor."""
-        if not self.autocommit:
-            raise needs_autocommit()
         statement = prepared.statement
         if isinstance(statement, Copy) and not statement.to and self.database.call_log is not None:
             raise NotSupportedError("COPY FROM cannot be recorded in a log of calls", hint="Use executemany.")
@@ -170,6 +168,8 @@ class StatementRunner(SessionState):
 
     def run_serially(self, name: str, work: Callable[[], Any], inputs: CallInputs | None) -> Any:
         """Run some work, alone, as one transaction; what it depends on is recorded, if there are inputs."""
+        if not self.autocommit:
+            raise needs_autocommit()
         return self.database.executor.run(SerialCall(self, name, work, inputs))
 
     def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:

@@ -39,6 +39,7 @@ from minidb.txn.lock_modes import (
     RANGE_WRITE,
     ROW_CONFLICTS,
     SAFE_SNAPSHOT,
+    SERIAL_TURN,
     TABLE_CONFLICTS,
     UPDATE,
     WEAK_TABLE_MODES,
@@ -289,9 +290,11 @@ class LockTable(LockQueues):
         """Called after these keys were written: wait for those who hold a range that the writes meet."""
         self._park(LockRequest(owner, RangeWrite(keys), RANGE_WRITE, False), latest)
 
-    def wait_for_end(self, owner: TransactionState, others: tuple[TransactionState, ...]) -> None:
+    def wait_for_end(
+        self, owner: TransactionState, others: tuple[TransactionState, ...], why: int = SAFE_SNAPSHOT
+    ) -> None:
         """Wait until all of these transactions have ended."""
-        request = LockRequest(owner, RangeWrite([]), SAFE_SNAPSHOT, False)
+        request = LockRequest(owner, RangeWrite([]), why, False)
         request.blocked_by = others
         self._park(request, request.latest)
 
@@ -306,7 +309,7 @@ class LockTable(LockQueues):
         elif isinstance(target, bytes) and mode != PASS:
             self.lock_row(owner, target, mode)
         else:
-            self.wait_for_end(owner, refused.blockers)
+            self.wait_for_end(owner, refused.blockers, SERIAL_TURN)
 
     def _park(self, request: LockRequest, latest: Lookup) -> None:
         """Grant a request that waits for transactions rather than in a queue, now or when they have ended."""

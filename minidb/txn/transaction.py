@@ -137,7 +137,9 @@ class Transaction(TransactionReads):
 
     def release_locks_since(self, mark: LockMark) -> None:
         """After `rollback_to` the position of the same moment: give back what was locked since."""
-        release_since(self.locks, self, mark)
+        reads = self.reads
+        if reads is None or not (reads.existence or reads.existence_ranges):
+            release_since(self.locks, self, mark)
 
     def waiting_for(self) -> str | None:
         """The lock it waits for at this moment, and who has it. From any thread."""

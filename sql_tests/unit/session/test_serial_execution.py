@@ -161,7 +161,7 @@ def test_procedure_timeout(connection: minidb.Connection) -> None:
     connection.execute("SET statement_timeout = '20ms'")
     with pytest.raises(minidb.QueryCanceled, match="statement timeout"):
         connection.execute("DO $$ BEGIN LOOP UPDATE account SET balance = balance + 1; END LOOP; END $$")
-    connection.execute("RESET statement_timeout")
+    connection.execute("RESET ALL")
     connection.call("pay", 1, 2, 3)
     assert total(connection) == 1000
 
@@ -285,6 +285,28 @@ def test_a_call_waits_for_a_lock_without_stopping_the_others(strategy: str) -> N
         assert runs == 3
         waits = second.execute("SELECT value FROM minidb_serial_executor WHERE name = 'lock waits'")
         assert waits.fetchall() == [(1.0,)]
+
+
+def test_a_call_waits_for_a_range_that_another_has_read() -> None:
+    path = ":memory:serial-range"
+    with (
+        minidb.connect(path, **SERIAL) as serial,
+        minidb.connect(path, **{**SERIAL, "serializable_strategy": "2pl"}) as locking,
+    ):
+        serial.execute("CREATE TABLE t (id int PRIMARY KEY, v int)")
+        locking.execute("BEGIN")
+        assert locking.execute("SELECT count(*) FROM t WHERE v > 5").fetchall() == [(0,)]
+        serial.execute("INSERT INTO t VALUES (1, 5)")  # no row of that search
+        serial.execute("SET lock_timeout = '20ms'")
+        with pytest.raises(minidb.LockNotAvailable) as error:
+            serial.execute("INSERT INTO t VALUES (2, 6)")
+        assert error.value.detail is not None and "ranges that others have locked" in error.value.detail
+        serial.execute("RESET lock_timeout")
+        with Stepper(serial._session.database.transactions.locks) as stepper:
+            stepper.step("serial", lambda: str(serial.execute("INSERT INTO t VALUES (2, 6)").rowcount))
+            assert stepper.is_waiting("serial")
+            outcomes = stepper.step("locking", lambda: locking.commit() or "committed")
+        assert [outcome.text for outcome in outcomes] == ["committed", "1"]
 
 
 def test_a_signal_that_a_procedure_swallows_undoes_it_all_the_same() -> None:

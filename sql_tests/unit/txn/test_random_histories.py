@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import minidb
 from minidb_testkit.history import DependencyGraph, serial_order
 from minidb_testkit.history_soak import judge
 from minidb_testkit.levels import ALL_LEVELS
@@ -72,3 +73,21 @@ def test_small_histories_the_other_way() -> None:
         else:
             cycles += 1
     assert cycles > 0  # else the level was too kind for this to mean anything
+
+
+def test_what_a_rolled_back_insert_found_stays_as_it_was() -> None:
+    """The key existed: that was read under its lock alone, so the lock outlives ROLLBACK TO."""
+    path = ":memory:rolled-back-insert"
+    with (
+        minidb.connect(path, autocommit=True, isolation_level="serializable") as one,
+        minidb.connect(path, autocommit=True, isolation_level="serializable") as other,
+    ):
+        one.executescript("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)")
+        one.executescript(
+            "BEGIN; SAVEPOINT s; INSERT INTO t VALUES (2, 9) ON CONFLICT DO NOTHING; ROLLBACK TO s"
+        )
+        other.executescript("BEGIN; SELECT v FROM t WHERE id = 1; SET LOCAL lock_timeout = '20ms'")
+        with pytest.raises(minidb.LockNotAvailable):
+            other.execute("DELETE FROM t WHERE id = 2")
+        other.rollback()
+        one.executescript("UPDATE t SET v = 3 WHERE id = 1; COMMIT")
