@@ -4,7 +4,8 @@
 
 Tables, procedures and rows are made under recording too, so the log begins with an empty database. Calls come
 from several threads, in whatever order these meet; the log has that order, the time of each call, and what
-its sequences and random numbers began with. Some 100,000 of the 110,000 write something and are recorded. Nothing is synced: it is not durability that is tested.
+its sequences and random numbers began with. Some 100,000 of 110,000 calls write something and are recorded.
+Nothing is synced: it is not durability that is tested.
 """
 
 from __future__ import annotations
