@@ -93,16 +93,19 @@ class Connection:
         *,
         isolation_level: str | None = None,
         read_only: bool | None = None,
+        deferrable: bool | None = None,
         retry: bool | int = False,
     ) -> TransactionBlock:
         """A transaction as a `with` block, a decorator, or (`.run(function)`) a runner that can retry.
 
-        A block inside of a block is a savepoint. `retry` (True: 10 attempts; or a number of attempts) applies
-        to `run` and to the decorator: on 40001 and 40P01 the function runs again after a jittered,
-        exponentially growing pause. A `with` block's body cannot be run again: there, `retry` is refused.
+        A block inside of a block is a savepoint. A `deferrable` one, if `serializable` and `read_only`, waits
+        for a snapshot with which it can neither fail nor make others fail. `retry` (True: 10 attempts; or a
+        number of attempts) applies to `run` and to the decorator: on 40001 and 40P01 the function runs again
+        after a jittered, exponentially growing pause. A `with` block's body cannot be run again: there,
+        `retry` is refused.
         """
         self._check_open()
-        return TransactionBlock(self._session, isolation_level, read_only, retry)
+        return TransactionBlock(self._session, isolation_level, read_only, deferrable, retry)
 
     @property
     def autocommit(self) -> bool:
@@ -116,7 +119,7 @@ class Connection:
 
     @property
     def isolation_level(self) -> str:
-        """The level of transactions to come: `read committed`, `repeatable read`."""
+        """The level of transactions to come: `read committed`, `repeatable read`, `serializable`."""
         return str(self._session.settings["default_transaction_isolation"])
 
     @isolation_level.setter
@@ -234,7 +237,7 @@ def connect(
     path             a directory, by convention `name.db`; `:memory:` for a private, temporary one;
                      `:memory:name` for a temporary one that connections of this process share
     autocommit       each statement its own transaction
-    isolation_level  `read committed` (default) or `repeatable read`
+    isolation_level  `read committed` (default), `repeatable read` or `serializable`
     read_only        transactions of this connection may not write
     settings         session settings as in SET: `lock_timeout="2s"`, `synchronous_commit=False`, ...
 
