@@ -143,6 +143,15 @@ def test_lock_table_needs_a_transaction(pair: Pair) -> None:
         assert implicit.in_transaction
 
 
+def test_lock_table_in_a_read_only_transaction_takes_weak_modes(pair: Pair) -> None:
+    ours, _ = pair
+    ours.execute("BEGIN READ ONLY")
+    ours.execute("LOCK TABLE t IN ROW EXCLUSIVE MODE")
+    with pytest.raises(minidb.InternalError) as caught:
+        ours.execute("LOCK TABLE t IN SHARE MODE")
+    assert caught.value.sqlstate == "25006"
+
+
 def test_set_transaction_after_begin(pair: Pair) -> None:
     ours, _ = pair
     ours.execute("BEGIN")
