@@ -132,8 +132,12 @@ class SessionState(SessionBase):
         if self.timer is not None:
             self._enter(self.timer)
             self.timer.leave(None)
-        self._invalidate_results("the query's transaction was rolled back")
         self.database.tally.rollbacks += 1
+        self._discard(transaction)
+
+    def _discard(self, transaction: Transaction) -> None:
+        """Undo a transaction without counting it, as where its one statement begins again in another."""
+        self._invalidate_results("the query's transaction was rolled back")
         try:
             transaction.rollback()
         except BaseException:
@@ -175,15 +179,14 @@ class SessionState(SessionBase):
         except StatementRestart:
             self.database.tally.restarts += 1
             if own:
-                self.rollback()
+                self._discard(transaction)
             else:
                 transaction.rollback_to(start)
             raise
         except BaseException:
+            self._fail(transaction, start)
             if own and self.autocommit:
                 self.rollback()
-            else:
-                self._fail(transaction, start)
             raise
         if own and self.autocommit:
             self.commit()

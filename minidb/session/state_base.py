@@ -179,7 +179,7 @@ class SessionBase:
         """
         if transaction is self.transaction:
             if not self.failed:
-                self._note_abort(sys.exc_info()[1])
+                self._note_abort(self._terminated or sys.exc_info()[1])
             self.failed = True
             if not self._parts:  # what is undone of a part, nobody outside of it has begun to read
                 self._invalidate_results("the query's transaction has failed")
