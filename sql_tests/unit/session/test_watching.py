@@ -145,6 +145,15 @@ def test_two_phase_locking_shows_what_it_read(watcher: Any, range_locking: str, 
     reader.close()
 
 
+def test_a_safe_snapshot_leaves_nothing(watcher: Any) -> None:
+    watcher.execute("BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE")
+    lines = watcher.execute("EXPLAIN (LOCKS) SELECT v FROM t WHERE id = 1").fetchall()
+    assert lines[-2:] == [
+        ("Locks: none",),
+        ("Reads: nothing is locked or recorded (SERIALIZABLE, safe snapshot)",),
+    ]
+
+
 def test_a_writer_waits_for_a_range() -> None:
     database = open_database(":memory:")
     reader, writer, watcher = (Session(database, True) for _ in range(3))
