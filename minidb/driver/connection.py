@@ -125,7 +125,7 @@ class Connection:
     @isolation_level.setter
     def isolation_level(self, value: str) -> None:
         self._check_open()
-        self._session.set("default_transaction_isolation", value)
+        self._session.set("default_transaction_isolation", str(value))
 
     @property
     def in_transaction(self) -> bool:
@@ -250,7 +250,7 @@ def connect(
     session = Session(open_database(path), autocommit)
     try:
         if isolation_level is not None:
-            session.set("default_transaction_isolation", isolation_level)
+            session.set("default_transaction_isolation", str(isolation_level))
         if read_only:
             session.set("default_transaction_read_only", "on")
         for name, value in settings.items():

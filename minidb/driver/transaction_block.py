@@ -39,11 +39,11 @@ class TransactionBlock:
         retry: bool | int,
     ) -> None:
         self._session = session
-        self._isolation_level = isolation_level
+        self._isolation_level = None if isolation_level is None else str(isolation_level)
         self._read_only = read_only
         self._deferrable = deferrable
         self._attempts = (DEFAULT_ATTEMPTS if retry else 1) if isinstance(retry, bool) else retry
-        if self._attempts < 1:
+        if not isinstance(self._attempts, int) or self._attempts < 1:
             raise InterfaceError("retry takes a number of attempts, at least 1", sqlstate="22023")
         self._savepoints: list[str | None] = []
 

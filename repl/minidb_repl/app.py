@@ -42,10 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-c", "--command", action="append", metavar="SQL", help="run this SQL and end")
     parser.add_argument("-f", "--script", action="append", metavar="SCRIPT", help="run this file and end")
-    parser.add_argument(
-        "--csv", dest="format", action="store_const", const="csv", help="print results as CSV"
-    )
-    parser.add_argument("--json", dest="format", action="store_const", const="json", help="results as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", dest="format", action="store_const", const="csv", help="print results as CSV")
+    form.add_argument("--json", dest="format", action="store_const", const="json", help="results as JSON")
     parser.add_argument("--version", action="version", version=f"minidb {minidb.__version__}")
     return parser
 

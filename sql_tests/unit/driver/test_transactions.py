@@ -176,6 +176,17 @@ def test_retry_in_a_with_block_is_refused(path: str) -> None:
             pass
 
 
+@pytest.mark.parametrize("asked", [{"retry": 0}, {"retry": 1.5}, {"retry": "3"}, {"isolation_level": 5}])
+def test_what_a_transaction_cannot_be_is_said(path: str, asked: dict[str, object]) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        with pytest.raises(minidb.Error) as caught, connection.transaction(**asked):  # type: ignore
+            pass
+        assert caught.value.sqlstate == "22023"
+        with pytest.raises(minidb.ProgrammingError):
+            connection.isolation_level = 5  # type: ignore
+        assert connection.isolation_level == "read committed"
+
+
 def test_isolation_levels(path: str) -> None:
     with minidb.connect(path) as reader, minidb.connect(path, autocommit=True) as writer:
         for level, expected in (("read committed", 1), ("repeatable read", 1)):
