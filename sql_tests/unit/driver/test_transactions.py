@@ -290,3 +290,34 @@ def test_settings_follow_the_transaction(path: str) -> None:
             with pytest.raises(minidb.ProgrammingError) as caught:
                 connection.execute(sql)
             assert caught.value.sqlstate == state
+
+
+def test_settings_follow_the_savepoint(path: str) -> None:
+    def shown(connection: minidb.Connection) -> str:
+        return str(connection.execute("SHOW lock_timeout").fetchone()[0])
+
+    with minidb.connect(path, autocommit=True, lock_timeout="1s") as connection:
+        connection.executescript("""
+            BEGIN; SET LOCAL lock_timeout = '2s'; SAVEPOINT a; SET lock_timeout = '3s'; SAVEPOINT b;
+            SET LOCAL lock_timeout = '4s'; ROLLBACK TO b""")
+        assert shown(connection) == "3s"
+        connection.execute("ROLLBACK TO a")
+        assert shown(connection) == "2s"
+        connection.execute("COMMIT")
+        assert shown(connection) == "1s"
+
+
+def test_a_subtransaction_cannot_change_the_level(path: str) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        for text in (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "SET TRANSACTION DEFERRABLE",
+            "SET LOCAL serializable_strategy = '2pl'",
+        ):
+            connection.executescript("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT a")
+            with pytest.raises(
+                minidb.InternalError, match="must not be called in a subtransaction"
+            ) as caught:
+                connection.execute(text)
+            assert caught.value.sqlstate == "25001"
+            connection.execute("ROLLBACK")
