@@ -121,19 +121,21 @@ class Connection:
         *,
         isolation_level: str | None = None,
         read_only: bool | None = None,
+        deferrable: bool | None = None,
         retry: bool | int = False,
     ) -> TransactionBlock:
         """A transaction as a `with` block, a decorator, or (`.run(function)`) a runner that can retry.
 
         Without `isolation_level` (any of SQL's four, in any case) and `read_only` the connection's defaults
         hold. A block inside of a transaction is a savepoint; one that asks for another level or mode is an
-        error (25001). `retry` (True: 10 attempts; or a number of attempts) applies to `run` and to the
+        error (25001). A `deferrable` one, if `serializable` and `read_only`, waits for a snapshot with which it
+        can neither fail nor make others fail. `retry` (True: 10 attempts; or a number of attempts) applies to `run` and to the
         decorator: on 40001 and 40P01 the function runs again after a jittered, exponentially growing pause,
         and the last attempt's error is raised. A `with` block's body cannot be run again: there, `retry` is
         refused (0A000).
         """
         self._check_open()
-        return TransactionBlock(self._session, isolation_level, read_only, retry)
+        return TransactionBlock(self._session, isolation_level, read_only, deferrable, retry)
 
     @property
     def autocommit(self) -> bool:
@@ -153,7 +155,7 @@ class Connection:
     @isolation_level.setter
     def isolation_level(self, value: str) -> None:
         self._check_open()
-        self._session.set("default_transaction_isolation", value)
+        self._session.set("default_transaction_isolation", str(value))
 
     @property
     def in_transaction(self) -> bool:
@@ -322,7 +324,7 @@ def connect(
         if record_calls is not None:
             session.database.record_calls(record_calls)
         if isolation_level is not None:
-            session.set("default_transaction_isolation", isolation_level)
+            session.set("default_transaction_isolation", str(isolation_level))
         if read_only:
             session.set("default_transaction_read_only", "on")
         for name, value in settings.items():

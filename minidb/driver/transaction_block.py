@@ -31,13 +31,19 @@ class TransactionBlock:
     """Made by `Connection.transaction`, whose docstring says what it does."""
 
     def __init__(
-        self, session: Session, isolation_level: str | None, read_only: bool | None, retry: bool | int
+        self,
+        session: Session,
+        isolation_level: str | None,
+        read_only: bool | None,
+        deferrable: bool | None,
+        retry: bool | int,
     ) -> None:
         self._session = session
-        self._isolation_level = isolation_level
+        self._isolation_level = None if isolation_level is None else str(isolation_level)
         self._read_only = read_only
+        self._deferrable = deferrable
         self._attempts = (DEFAULT_ATTEMPTS if retry else 1) if isinstance(retry, bool) else retry
-        if self._attempts < 1:
+        if not isinstance(self._attempts, int) or self._attempts < 1:
             raise InterfaceError("retry takes a number of attempts, at least 1", sqlstate="22023")
         self._savepoints: list[str | None] = []
 
@@ -110,7 +116,7 @@ class TransactionBlock:
                 session.savepoint(name)
                 self._savepoints.append(name)
             else:
-                session.begin(self._isolation_level, self._read_only)
+                session.begin(self._isolation_level, self._read_only, self._deferrable)
                 self._savepoints.append(None)
         finally:
             session.leave()
@@ -122,6 +128,8 @@ class TransactionBlock:
             wanted = f"isolation level {level.upper()}"
         elif self._read_only is not None and self._read_only != outer.read_only:
             wanted = "READ ONLY" if self._read_only else "READ WRITE"
+        elif self._deferrable is not None and self._deferrable != outer.deferrable:
+            wanted = "DEFERRABLE" if self._deferrable else "NOT DEFERRABLE"
         else:
             return
         raise InternalError(

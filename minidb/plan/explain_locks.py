@@ -27,8 +27,9 @@ from minidb.txn.lock_modes import ROW_NAMES
 _INDENT: Final = "  "
 
 
-def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str) -> list[str]:
-    """The lines for an optimized plan at this level; the other two matter under `serializable` only."""
+def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str, safe: bool = False) -> list[str]:
+    """The lines for an optimized plan at this level; the others matter under `serializable` only. `safe`: the
+    transaction reads a safe snapshot."""
     plans = _all_plans(plan)
     printer = Printer(plan, costs=False, verbose=False)
     printer.node(plan, 0)  # numbers the sub-plans as EXPLAIN does
@@ -42,8 +43,10 @@ def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str) -> 
             locks.extend(_change_locks(node, printer))
     lines = ["Locks:" if locks else "Locks: none"]
     lines.extend([_INDENT + line for line in dict.fromkeys(locks)])
-    if level != "serializable":
-        lines.append(f"Reads: nothing is locked or recorded ({level.upper()})")
+    if level != "serializable" or safe:
+        lines.append(
+            f"Reads: nothing is locked or recorded ({level.upper()}{', safe snapshot' if safe else ''})"
+        )
         return lines
     if strategy == SERIAL:
         lines.append("Reads: recorded only if others that are SERIALIZABLE are open (SERIALIZABLE, serial)")

@@ -42,19 +42,22 @@ _CSV_ROW = re.compile(r"(?:In CSV column #\d+: )?(?:CSV parse error: )?.*?Row #(
 def run(session: SessionState, statement: Copy) -> Result:
     """Carry out COPY; the tag counts the rows."""
     options = _options(statement)
+    count = _from(session, statement, options) if not statement.to else _to(session, statement, options)
+    return Result(f"COPY {count}", rowcount=count)
+
+
+@contextmanager
+def _file_errors(path: str) -> Iterator[None]:
     try:
-        count = _from(session, statement, options) if not statement.to else _to(session, statement, options)
+        yield
     except FileNotFoundError:
         raise OperationalError(
-            f'could not open file "{statement.path}": no such file or directory', sqlstate="58P01"
+            f'could not open file "{path}": no such file or directory', sqlstate="58P01"
         ) from None
     except PermissionError:
-        raise OperationalError(
-            f'could not open file "{statement.path}": permission denied', sqlstate="42501"
-        ) from None
+        raise OperationalError(f'could not open file "{path}": permission denied', sqlstate="42501") from None
     except OSError as error:
-        raise OperationalError(f'could not use file "{statement.path}": {error}', sqlstate="58030") from None
-    return Result(f"COPY {count}", rowcount=count)
+        raise OperationalError(f'could not use file "{path}": {error}', sqlstate="58030") from None
 
 
 def _options(statement: Copy) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _from(session: SessionState, statement: Copy, options: dict[str, Any]) -> in
     places = ", ".join(["?"] * len(columns))
     insert = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({places})"
     total = 0
-    with session.implicit_transaction():
+    with session.implicit_transaction(), _file_errors(statement.path):
         for rows in _rows(statement.path, columns, options):
             total += _load(session, insert, rows, total, table)
     return total
@@ -260,7 +263,7 @@ def _to(session: SessionState, statement: Copy, options: dict[str, Any]) -> int:
     columns: Columns = tuple([(column.name, column.type) for column in statement.source.columns])
     schema = arrow_schema(columns)
     total = 0
-    with session.implicit_transaction():
+    with session.implicit_transaction(), _file_errors(statement.path):
         result = session.stream_plan(statement.source, columns)
         try:
             with _writer(statement.path, columns, schema, options) as write:

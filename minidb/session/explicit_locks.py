@@ -18,7 +18,7 @@ from minidb.plan.traverse import walk_statement
 from minidb.session.result import Result
 from minidb.session.state import SessionState
 from minidb.txn.control import StatementRestart
-from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, ACCESS_SHARE
+from minidb.txn.lock_modes import ACCESS_EXCLUSIVE, ACCESS_SHARE, ROW_EXCLUSIVE
 from minidb.txn.transaction import Transaction
 
 
@@ -29,6 +29,8 @@ def lock_tables(session: SessionState, statement: LockTables) -> Result:
     database = session.database
     locks = database.transactions.locks
     with session.implicit_transaction() as transaction:
+        if transaction.read_only and statement.mode > ROW_EXCLUSIVE:
+            raise InternalError("cannot execute LOCK TABLE in a read-only transaction", sqlstate="25006")
         for table in statement.tables:
             granted = False
             try:

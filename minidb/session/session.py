@@ -136,7 +136,8 @@ class Session(InnerStatementRunner):
         try:
             count = self.run_fast_change(prepared, parameters)
             if count is None:
-                self.rollback()
+                assert self.transaction is not None
+                self._discard(self.transaction)
             else:
                 self.commit()
         except BaseException:
@@ -273,10 +274,9 @@ class Session(InnerStatementRunner):
                 self.interruption.check()
                 total += self._execute_chunk(text, chunk)
         except BaseException:
+            self._fail(transaction, start)
             if implicit and self.autocommit:
                 self.rollback()
-            else:
-                self._fail(transaction, start)
             raise
         if implicit and self.autocommit:
             self.commit()

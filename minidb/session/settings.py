@@ -29,6 +29,12 @@ def _bad_value(name: str, text: str, hint: str | None = None) -> ProgrammingErro
     return ProgrammingError(f'invalid value for parameter "{name}": "{text}"', sqlstate="22023", hint=hint)
 
 
+def _in_range(name: str, text: str, number: int) -> int:
+    if number > 2**31 - 1:
+        raise _bad_value(name, text, "Value exceeds integer range.")
+    return number
+
+
 def parse_boolean(name: str, text: str) -> bool:
     """on/off, true/false, yes/no, 1/0."""
     value = _BOOLEANS.get(text.strip().lower())
@@ -42,7 +48,7 @@ def parse_duration(name: str, text: str) -> int:
     match = _DURATION.match(text)
     if match is None:
         raise _bad_value(name, text, 'Valid units are "us", "ms", "s", "min", "h", and "d".')
-    return round(float(match[1]) * _MILLISECONDS[match[2] or "ms"])
+    return _in_range(name, text, round(float(match[1]) * _MILLISECONDS[match[2] or "ms"]))
 
 
 def parse_size(name: str, text: str) -> int:
@@ -50,7 +56,9 @@ def parse_size(name: str, text: str) -> int:
     match = _SIZE.match(text)
     if match is None:
         raise _bad_value(name, text, 'Valid units are "B", "kB", "MB", "GB", and "TB".')
-    return int(match[1]) * _BYTES[match[2] or "kB"]
+    size = int(match[1]) * _BYTES[match[2] or "kB"]
+    _in_range(name, text, size // 1024)
+    return size
 
 
 def parse_isolation(name: str, text: str) -> str:

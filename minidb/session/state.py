@@ -161,8 +161,12 @@ class SessionState(SessionBase):
         if self.timer is not None:
             self._enter(self.timer)
             self.timer.leave(None)
-        self._invalidate_results("the query's transaction was rolled back")
         self.database.tally.rollbacks += 1
+        self._discard(transaction)
+
+    def _discard(self, transaction: Transaction) -> None:
+        """Undo a transaction without counting it, as where its one statement begins again in another."""
+        self._invalidate_results("the query's transaction was rolled back")
         try:
             transaction.rollback()
         except BaseException:
@@ -204,15 +208,14 @@ class SessionState(SessionBase):
         except StatementRestart:
             self.database.tally.restarts += 1
             if own:
-                self.rollback()
+                self._discard(transaction)
             else:
                 transaction.rollback_to(start)
             raise
         except BaseException:
+            self._fail(transaction, start)
             if own and self.autocommit:
                 self.rollback()
-            else:
-                self._fail(transaction, start)
             raise
         if own and self.autocommit:
             self.commit()
@@ -230,12 +233,14 @@ class SessionState(SessionBase):
                 raise InternalError(
                     "SET TRANSACTION [NOT] DEFERRABLE must be called before any query", sqlstate="25001"
                 )
+            self._refuse_after_savepoint("SET TRANSACTION [NOT] DEFERRABLE")
             transaction.deferrable = deferrable
         if level is not None and level != transaction.level.value:
             if transaction.used:
                 raise InternalError(
                     "SET TRANSACTION ISOLATION LEVEL must be called before any query", sqlstate="25001"
                 )
+            self._refuse_after_savepoint("SET TRANSACTION ISOLATION LEVEL")
             self._begin_again(transaction, level, read_only)
         elif read_only is not None and read_only != transaction.read_only:
             if not read_only and transaction.used:
@@ -248,11 +253,15 @@ class SessionState(SessionBase):
                 self._begin_again(transaction, transaction.level.value, read_only)
 
     def _begin_again(self, transaction: Transaction, level: str, read_only: bool | None) -> None:
-        """Nothing has happened in the transaction yet: begin it anew with other characteristics."""
+        """Nothing but LOCK TABLE has happened in the transaction: begin it anew, with other properties."""
         wanted = transaction.read_only if read_only is None else read_only
-        transaction.rollback()
         self.transaction = None
-        self.begin(level, wanted, transaction.deferrable)
+        try:
+            self.begin(level, wanted, transaction.deferrable)
+            assert self.transaction is not None
+            self.transaction.take_over_table_locks(transaction)
+        finally:
+            transaction.rollback()
 
     def set_serializable(self, name: str, text: str | None, local: bool) -> None:
         """SET [LOCAL] of how SERIALIZABLE works: in such a transaction only before its first query."""
@@ -264,11 +273,17 @@ class SessionState(SessionBase):
         if value == self.settings[name]:
             self.set(name, text, local)
             return
-        if transaction.used and transaction.level is IsolationLevel.SERIALIZABLE:
-            raise InternalError(f"SET {name} must be called before any query", sqlstate="25001")
+        if transaction.level is IsolationLevel.SERIALIZABLE:
+            if transaction.used:
+                raise InternalError(f"SET {name} must be called before any query", sqlstate="25001")
+            self._refuse_after_savepoint(f"SET {name}")
         self.set(name, text, local)
         if not transaction.used:
             self._begin_again(transaction, transaction.level.value, None)
+
+    def _refuse_after_savepoint(self, what: str) -> None:
+        if self._savepoints:
+            raise InternalError(f"{what} must not be called in a subtransaction", sqlstate="25001")
 
     # --- savepoints -------------------------------------------------------------------------------
 
@@ -277,7 +292,8 @@ class SessionState(SessionBase):
         transaction = self._require_transaction("SAVEPOINT")
         if self.failed:
             raise self._why_failed()
-        self._savepoints.append((name, transaction.savepoint(), transaction.mark_locks()))
+        settings = (self.settings, self._settings_before, self._settings_after)
+        self._savepoints.append((name, transaction.savepoint(), transaction.mark_locks(), settings))
 
     def rollback_to(self, name: str) -> None:
         """ROLLBACK TO name: also revives a failed transaction."""
@@ -286,7 +302,7 @@ class SessionState(SessionBase):
             raise self._why_failed()
         position = self._find_savepoint(name)
         self._invalidate_results("the query's transaction was rolled back to a savepoint")
-        _, start, locked = self._savepoints[position]
+        _, start, locked, settings = self._savepoints[position]
         del self._savepoints[position + 1 :]
         try:
             transaction.rollback_to(start)
@@ -295,6 +311,9 @@ class SessionState(SessionBase):
             raise
         if locked is not None:
             transaction.release_locks_since(locked)
+        if settings[0] is not self.settings:
+            _, self._settings_before, self._settings_after = settings
+            self._adopt(settings[0], transaction)
         self.failed = False
         self.catalog_has_changed()
 

@@ -62,7 +62,8 @@ class SessionBase:
         self.interruption = Interrupt()
         self.catalog: Catalog = database.catalog  # of the open transaction's present statement
         self._private: dict[Any, Prepared] = {}  # prepared under uncommitted DDL
-        self._savepoints: list[tuple[str, int, LockMark | None]] = []  # name, position, locks
+        # Name, position, locks, and `settings` with the two below it.
+        self._savepoints: list[tuple[str, int, LockMark | None, tuple[Any, Any, Any]]] = []
         self._settings_before: dict[str, Any] | None = None  # what ROLLBACK goes back to
         self._settings_after: dict[str, Any] | None = None  # what COMMIT leaves
         self._open_results: list[Result] = []
@@ -184,7 +185,7 @@ class SessionBase:
         """
         if transaction is self.transaction:
             if not self.failed:
-                self._note_abort(sys.exc_info()[1])
+                self._note_abort(self._terminated or sys.exc_info()[1])
             self.failed = True
             if not self._parts:  # what is undone of a part, nobody outside of it has begun to read
                 self._invalidate_results("the query's transaction has failed")
@@ -300,9 +301,13 @@ class SessionBase:
             return
         if self._settings_before is None:
             self._settings_before = self._settings_after = self.settings
-        self._use_settings({**self.settings, **changed})
         if not local and self._settings_after is not None:
             self._settings_after = {**self._settings_after, **changed}
+        self._adopt({**self.settings, **changed}, transaction)
+
+    def _adopt(self, settings: dict[str, Any], transaction: Transaction) -> None:
+        """Settings that change within a transaction."""
+        self._use_settings(settings)
         transaction.lock_timeout_ms = self.settings["lock_timeout"]
         transaction.synchronous_commit = self.settings["synchronous_commit"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from minidb.catalog.catalog import Catalog
 from minidb.errors import (
-    Error,
+    DataError,
     IntegrityError,
     NotSupportedError,
     ProgrammingError,
@@ -95,7 +95,7 @@ class StatementRunner(SessionState):
         """A shape's statement; None if it cannot be prepared as one (the text itself will say why)."""
         try:
             prepared = self._prepare(text, values)
-        except Error:
+        except (ProgrammingError, DataError, NotSupportedError):
             return None
         return prepared if isinstance(prepared.statement, Plan | Call) else None
 

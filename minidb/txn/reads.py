@@ -138,7 +138,11 @@ class TransactionReads(TransactionState):
             self.used = True
             self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
             if first and self._watches_snapshot:
-                self.control.after_snapshot(self)
+                try:
+                    self.control.after_snapshot(self)
+                except BaseException:
+                    self.used = False  # what it waited for is still to be waited for
+                    raise
                 self._watches_reads = self.reads is not None
         self.statement_start = len(self.undo)
         self._reader = None

@@ -42,6 +42,14 @@ def release_since(locks: LockTable, owner: TransactionState, mark: LockMark) -> 
     """Give back what was locked since the mark; the writes under those locks are undone already."""
     if owner.escalated:
         return
+    try:
+        _release_since(locks, owner, mark)
+    except BaseException:
+        owner.interrupted = True  # Ctrl-C came between two steps: a lock may be out of `held`, and not free
+        raise
+
+
+def _release_since(locks: LockTable, owner: TransactionState, mark: LockMark) -> None:
     with locks.mutex:
         for key, mode in list(owner.held.items()):
             was = mark.rows.get(key, 0)

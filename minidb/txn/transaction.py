@@ -118,6 +118,15 @@ class Transaction(TransactionReads):
             raise StatementRestart  # the name may mean something else by now
         return True
 
+    def take_over_table_locks(self, other: Transaction) -> None:
+        """Hold what another one of the same session holds, which then ends: nobody comes in between."""
+        locks = self.locks
+        with locks.mutex:
+            self.table_locks.update(other.table_locks)
+            for holders in locks.barred.values():
+                if other in holders:
+                    holders.add(self)
+
     def _after_table_lock(self, table_id: int, mode: int) -> None:
         environment = self.environment
         if environment.catalog_commit > self.snapshot.commit_id:

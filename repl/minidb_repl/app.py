@@ -66,10 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SCRIPT",
         help="run this file (-: standard input) and end; may be repeated",
     )
-    parser.add_argument(
-        "--csv", dest="format", action="store_const", const="csv", help="print results as CSV"
-    )
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", dest="format", action="store_const", const="csv", help="print results as CSV")
+    form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print results as JSON"
     )
     parser.add_argument("--version", action="version", version=f"minidb {minidb.__version__}")

@@ -142,14 +142,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--differences",
         metavar="FILE",
-        default=str(isolation_differences.DEFAULT),
         help="the list of known, explained differences (default: the project's own)",
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="files run at once (default 1)")
     options = parser.parse_args(arguments)
+    if options.differences and not options.expected:
+        parser.error("--differences goes with --expected")
+    differences = Path(options.differences or isolation_differences.DEFAULT)
     try:
         settings = parse_settings(options.engine_settings)
-        known = isolation_differences.load(Path(options.differences)) if options.expected else {}
+        known = isolation_differences.load(differences) if options.expected else {}
     except (SpecError, ListError, Error) as error:
         parser.error(str(error))
     expected = None if options.expected is None else Path(options.expected)

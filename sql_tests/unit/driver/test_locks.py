@@ -143,6 +143,31 @@ def test_lock_table_needs_a_transaction(pair: Pair) -> None:
         assert implicit.in_transaction
 
 
+def test_lock_table_in_a_read_only_transaction_takes_weak_modes(pair: Pair) -> None:
+    ours, _ = pair
+    ours.execute("BEGIN READ ONLY")
+    ours.execute("LOCK TABLE t IN ROW EXCLUSIVE MODE")
+    with pytest.raises(minidb.InternalError) as caught:
+        ours.execute("LOCK TABLE t IN SHARE MODE")
+    assert caught.value.sqlstate == "25006"
+
+
+@pytest.mark.parametrize(
+    "text", ["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET LOCAL serializable_strategy = '2pl'"]
+)
+def test_a_table_stays_locked_when_characteristics_are_set(pair: Pair, text: str) -> None:
+    ours, theirs = pair
+    theirs.execute("SET lock_timeout = '1ms'")
+    ours.execute("BEGIN")
+    ours.execute("LOCK TABLE t")
+    ours.execute(text)
+    for statement in ("UPDATE t SET n = 1", "SELECT * FROM t"):
+        with pytest.raises(minidb.LockNotAvailable):
+            theirs.execute(statement)
+    ours.execute("ROLLBACK")
+    theirs.execute("UPDATE t SET n = 1")
+
+
 def test_set_transaction_after_begin(pair: Pair) -> None:
     ours, _ = pair
     ours.execute("BEGIN")

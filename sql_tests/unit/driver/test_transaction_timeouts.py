@@ -58,6 +58,8 @@ def test_locks_are_released_though_the_client_does_nothing(
     assert code(ours, "SELECT n FROM t") == "25P02"
     ours.execute("ROLLBACK")
     assert ours.execute("SELECT n FROM t").fetchall() == [(7,)]
+    counted = ours.execute("SELECT sqlstate, value FROM minidb_counters WHERE name = 'aborts' AND value > 0")
+    assert counted.fetchall() == [(sqlstate, 1), ("55P03", 1)]
 
 
 def test_commit_says_that_nothing_was_committed(pair: tuple[minidb.Connection, minidb.Connection]) -> None:

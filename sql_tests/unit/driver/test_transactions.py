@@ -157,14 +157,16 @@ def test_a_swallowed_error_is_no_success(path: str) -> None:
         assert connection.execute("SELECT n FROM t WHERE id = 1").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("asked", [{"isolation_level": "repeatable read"}, {"read_only": True}])
+@pytest.mark.parametrize(
+    "asked", [{"isolation_level": "repeatable read"}, {"read_only": True}, {"deferrable": True}]
+)
 def test_an_inner_block_cannot_ask_for_another_transaction(path: str, asked: dict[str, object]) -> None:
     with minidb.connect(path) as connection:
         connection.execute("SELECT 1")  # begins a READ COMMITTED transaction
         with pytest.raises(minidb.InternalError) as raised, connection.transaction(**asked):  # type: ignore
             pass
         assert raised.value.sqlstate == "25001" and raised.value.hint
-        with connection.transaction(isolation_level="read committed", read_only=False):
+        with connection.transaction(isolation_level="read committed", read_only=False, deferrable=False):
             pass
 
 
@@ -172,6 +174,17 @@ def test_retry_in_a_with_block_is_refused(path: str) -> None:
     with minidb.connect(path) as connection, pytest.raises(minidb.InterfaceError):
         with connection.transaction(retry=True):
             pass
+
+
+@pytest.mark.parametrize("asked", [{"retry": 0}, {"retry": 1.5}, {"retry": "3"}, {"isolation_level": 5}])
+def test_what_a_transaction_cannot_be_is_said(path: str, asked: dict[str, object]) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        with pytest.raises(minidb.Error) as caught, connection.transaction(**asked):  # type: ignore
+            pass
+        assert caught.value.sqlstate == "22023"
+        with pytest.raises(minidb.ProgrammingError):
+            connection.isolation_level = 5  # type: ignore
+        assert connection.isolation_level == "read committed"
 
 
 def test_isolation_levels(path: str) -> None:
@@ -201,6 +214,21 @@ def test_serializable_from_every_side(path: str) -> None:
         with pytest.raises(minidb.ProgrammingError) as wrong:
             connection.execute("SET range_locking = 'gaps'")
         assert wrong.value.sqlstate == "22023"
+
+
+def test_a_deferrable_transaction_waits_for_a_safe_snapshot(path: str) -> None:
+    def read() -> object:
+        return reader.execute("SELECT n FROM t WHERE id = 1").fetchone()
+
+    with minidb.connect(path, isolation_level="serializable", lock_timeout="1ms") as reader:
+        with minidb.connect(path, isolation_level="serializable") as writer:
+            writer.execute("SELECT n FROM t WHERE id = 2")
+            writer.execute("UPDATE t SET n = 7 WHERE id = 1")
+            assert reader.transaction(read_only=True).run(read) == (0,)
+            with pytest.raises(minidb.LockNotAvailable) as caught:
+                reader.transaction(read_only=True, deferrable=True).run(read)
+            assert "a safe snapshot" in str(caught.value.detail)
+        assert reader.transaction(read_only=True, deferrable=True).run(read) == (7,)
 
 
 def test_read_only(path: str) -> None:
@@ -255,7 +283,41 @@ def test_settings_follow_the_transaction(path: str) -> None:
         assert shown(connection) == "0"
         connection.executescript("BEGIN; SET lock_timeout = 250; COMMIT")
         assert shown(connection) == "250ms"
-        for sql, state in (("SET nonsense = 1", "42704"), ("SET lock_timeout = 'soon'", "22023")):
+        wrong = ["'soon'", "99999999999999", "'30d'"]  # at most 2147483647 ms
+        refused = [(f"SET lock_timeout = {value}", "22023") for value in wrong]
+        refused.append(("SET work_mem = '2TB'", "22023"))
+        for sql, state in (("SET nonsense = 1", "42704"), *refused):
             with pytest.raises(minidb.ProgrammingError) as caught:
                 connection.execute(sql)
             assert caught.value.sqlstate == state
+
+
+def test_settings_follow_the_savepoint(path: str) -> None:
+    def shown(connection: minidb.Connection) -> str:
+        return str(connection.execute("SHOW lock_timeout").fetchone()[0])
+
+    with minidb.connect(path, autocommit=True, lock_timeout="1s") as connection:
+        connection.executescript("""
+            BEGIN; SET LOCAL lock_timeout = '2s'; SAVEPOINT a; SET lock_timeout = '3s'; SAVEPOINT b;
+            SET LOCAL lock_timeout = '4s'; ROLLBACK TO b""")
+        assert shown(connection) == "3s"
+        connection.execute("ROLLBACK TO a")
+        assert shown(connection) == "2s"
+        connection.execute("COMMIT")
+        assert shown(connection) == "1s"
+
+
+def test_a_subtransaction_cannot_change_the_level(path: str) -> None:
+    with minidb.connect(path, autocommit=True) as connection:
+        for text in (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "SET TRANSACTION DEFERRABLE",
+            "SET LOCAL serializable_strategy = '2pl'",
+        ):
+            connection.executescript("BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT a")
+            with pytest.raises(
+                minidb.InternalError, match="must not be called in a subtransaction"
+            ) as caught:
+                connection.execute(text)
+            assert caught.value.sqlstate == "25001"
+            connection.execute("ROLLBACK")

@@ -65,6 +65,8 @@ def test_csv_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main([":memory:", "--json", "-c", sql]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row == {"a": 1, "b": None, "c": 'x,"y', "d": "1.50", "e": "2024-02-29"}
+    with pytest.raises(SystemExit):
+        main([":memory:", "--json", "--csv", "-c", sql])
 
 
 def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,51 @@ def test_a_commit_that_fails_is_an_abort(watcher: Any) -> None:
     assert counted.fetchall() == [("22012", 1), ("23505", 1)]
 
 
+@pytest.mark.parametrize(
+    ("text", "parameters", "sqlstate"),
+    [
+        ("INSERT INTO t VALUES (?, ?)", (1, 10), "23505"),
+        ("UPDATE t SET v = ? WHERE id = ?", (2**40, 1), "22003"),  # the short path declines
+        ("COPY t FROM 'nowhere.csv'", (), "58P01"),
+    ],
+)
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_each_end_is_counted_once(
+    watcher: Any, text: str, parameters: tuple[Any, ...], sqlstate: str, autocommit: bool
+) -> None:
+    def counted() -> dict[Any, int]:
+        rows = watcher.execute("SELECT coalesce(sqlstate, name), value FROM minidb_counters").fetchall()
+        return {name: value for name, value in rows if value and name in ("commits", "rollbacks", sqlstate)}
+
+    before = counted()
+    with minidb.connect(":memory:watching", autocommit=autocommit) as other:
+        for _ in range(2):  # the second one is prepared
+            with pytest.raises(minidb.Error) as caught:
+                other.execute(text, parameters)
+            assert caught.value.sqlstate == sqlstate
+            other.rollback()
+    assert counted() == {**before, "rollbacks": 2, sqlstate: 2}
+
+
+def test_a_statement_that_begins_again_has_rolled_nothing_back() -> None:
+    database = open_database(":memory:")
+    first, second = Session(database, True), Session(database, True)
+    update = "UPDATE t SET v = v + 1 WHERE id = ?"
+    with Stepper(database.transactions.locks) as stepper:
+        first.execute("CREATE TABLE t (id int PRIMARY KEY, v int)")
+        first.execute("INSERT INTO t VALUES (1, 10)")
+        second.execute(update, (1,))
+        prepared = second.database.prepared[update]
+        first.execute("BEGIN")
+        first.execute(update, (1,))
+        (waits,) = stepper.step("second", lambda: second.run_fast_change(prepared, (1,)))
+        assert waits.waits
+        stepper.step("first", first.commit)
+        assert (database.tally.restarts, database.tally.rollbacks) == (1, 0)
+    first.close()
+    second.close()
+
+
 LOCKS = "SELECT holder, mode, object, key, waits_for FROM minidb_locks WHERE mode IN ('SHARE', 'FOR SHARE')"
 
 
@@ -98,6 +143,15 @@ def test_two_phase_locking_shows_what_it_read(watcher: Any, range_locking: str, 
     with pytest.raises(minidb.LockNotAvailable):
         watcher.execute("INSERT INTO t VALUES (3, 300)")
     reader.close()
+
+
+def test_a_safe_snapshot_leaves_nothing(watcher: Any) -> None:
+    watcher.execute("BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE")
+    lines = watcher.execute("EXPLAIN (LOCKS) SELECT v FROM t WHERE id = 1").fetchall()
+    assert lines[-2:] == [
+        ("Locks: none",),
+        ("Reads: nothing is locked or recorded (SERIALIZABLE, safe snapshot)",),
+    ]
 
 
 def test_a_writer_waits_for_a_range() -> None:

@@ -111,3 +111,8 @@ def test_a_failing_setup_ends_the_spec(tmp_path: Path, capsys: pytest.CaptureFix
         "starting permutation: a b",
         "setup failed: ERROR:  division by zero",
     ]
+
+
+def test_a_list_of_differences_needs_what_to_compare_with(spec: Path) -> None:
+    with pytest.raises(SystemExit):
+        run("--differences", "list.toml", str(spec))
