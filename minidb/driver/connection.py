@@ -128,11 +128,11 @@ class Connection:
 
         Without `isolation_level` (any of SQL's four, in any case) and `read_only` the connection's defaults
         hold. A block inside of a transaction is a savepoint; one that asks for another level or mode is an
-        error (25001). A `deferrable` one, if `serializable` and `read_only`, waits for a snapshot with which it
-        can neither fail nor make others fail. `retry` (True: 10 attempts; or a number of attempts) applies to `run` and to the
-        decorator: on 40001 and 40P01 the function runs again after a jittered, exponentially growing pause,
-        and the last attempt's error is raised. A `with` block's body cannot be run again: there, `retry` is
-        refused (0A000).
+        error (25001). A `deferrable` one, if `serializable` and `read_only`, waits for a snapshot with which
+        it can neither fail nor make others fail. `retry` (True: 10 attempts; or a number of attempts) applies
+        to `run` and to the decorator: on 40001 and 40P01 the function runs again after a jittered,
+        exponentially growing pause, and the last attempt's error is raised. A `with` block's body cannot be
+        run again: there, `retry` is refused (0A000).
         """
         self._check_open()
         return TransactionBlock(self._session, isolation_level, read_only, deferrable, retry)

@@ -186,7 +186,8 @@ def _explain(session: SessionState, statement: Explain, values: list[Any]) -> Re
         transaction = session.transaction
         level = settings["default_transaction_isolation"] if transaction is None else transaction.level.value
         strategy = SERIAL if session.serial else settings["serializable_strategy"]
-        safe = level == "serializable" and transaction is not None and transaction.reads is None
+        recorded = strategy == SERIAL or (transaction is not None and transaction.reads is not None)
+        safe = level == "serializable" and transaction is not None and not recorded
         lines.extend(explain_locks(plan, level, strategy, settings["range_locking"], safe))
     if statement.analyze:
         start = perf_counter()
