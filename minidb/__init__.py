@@ -31,6 +31,7 @@ from minidb.driver.dbapi import (
     threadsafety,
 )
 from minidb.driver.procedure_transaction import ProcedureTransaction
+from minidb.driver.replay import digest, replay
 from minidb.driver.row_factories import dict_row, named_row
 from minidb.errors import (
     DatabaseError,
@@ -95,7 +96,9 @@ __all__ = [
     "check",
     "connect",
     "dict_row",
+    "digest",
     "named_row",
     "paramstyle",
+    "replay",
     "threadsafety",
 ]

@@ -2,7 +2,7 @@
 
     Warning                             (PEP 249)
     Error                               .sqlstate .retryable .position .hint .detail .context
-    +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a wrong parameter count
+    +-- InterfaceError                  08003, misuse of the driver: a closed cursor, a parameter of no type
     +-- DatabaseError
         +-- DataError                   22xxx: a value that does not fit
         +-- OperationalError            the database, its files, its locks, its clients
@@ -15,7 +15,7 @@
         +-- InternalError               25xxx: wrong transaction state; XXxxx
         |   +-- InFailedTransaction     25P02
         |   +-- DataCorrupted           XX001: a damaged file
-        +-- ProgrammingError            42xxx: the statement
+        +-- ProgrammingError            42xxx: the statement; 07001: the number of its parameters
         |   +-- SyntaxError_            42601
         +-- NotSupportedError           0A000
 

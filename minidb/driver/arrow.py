@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from minidb.errors import InterfaceError, ProgrammingError
@@ -44,6 +45,10 @@ def ingest(session: Session, table: str, data: Any, mode: str) -> int:
     """`Cursor.adbc_ingest`: one statement's worth of work, undone whole on an error."""
     if mode not in MODES:
         raise ProgrammingError(f"unknown ingest mode {mode!r}: one of {', '.join(MODES)}", sqlstate="22023")
+    if session.serial and session.transaction is None:
+        gathered = _reader(data).read_all()  # the call may have to run again
+        count: int = session.run_serially("ingest", partial(ingest, session, table, gathered, mode), None)
+        return count
     reader = _reader(data)
     name = quoted(table)
     columns = [(quoted(field.name), sql_type(field.type)) for field in reader.schema]

@@ -6,8 +6,11 @@ has it; with it each statement is a transaction of its own, and `BEGIN` opens a 
 
 from __future__ import annotations
 
+import sys
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +21,7 @@ from minidb.driver.cursor import Cursor, Parameters, RowFactory
 from minidb.driver.database import Database
 from minidb.driver.transaction_block import TransactionBlock
 from minidb.errors import InterfaceError
+from minidb.session.async_calls import AsyncCalls
 from minidb.session.database import open_database
 from minidb.session.notices import Notice, NoticeHandler
 from minidb.session.session import Session
@@ -25,7 +29,11 @@ from minidb.session.system_views import describe_views
 
 
 class Connection:
-    """Made by `minidb.connect`. One thread at a time; only what is "from other threads" may come from any."""
+    """Made by `minidb.connect`. One thread at a time; only what is "from other threads" may come from any.
+
+    `row_factory`, a function of cursor and row such as `minidb.dict_row`, shapes the rows of cursors to come;
+    None: tuples. Methods fail with InterfaceError (08003) once the connection is closed.
+    """
 
     Warning = errors.Warning
     Error = errors.Error
@@ -41,6 +49,7 @@ class Connection:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._closed = False
+        self._calls: AsyncCalls | None = None
         self.row_factory: RowFactory | None = None
 
     def cursor(self) -> Cursor:
@@ -49,12 +58,12 @@ class Connection:
         return Cursor(self, self._session, self.row_factory)
 
     def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
-        """A new cursor that has run the statement."""
+        """A new cursor that has run the statement; see `Cursor.execute`."""
         self._check_open()
         return Cursor(self, self._session, self.row_factory).execute(operation, parameters)
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Cursor:
-        """A new cursor that has run the statement for each set of parameters."""
+        """A new cursor that has run the statement for each set of parameters; see `Cursor.executemany`."""
         return self.cursor().executemany(operation, seq_of_parameters)
 
     def executescript(self, script: str) -> Cursor:
@@ -64,11 +73,24 @@ class Connection:
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a procedure with the values of its input arguments; the row of its results, or None.
 
-        As CALL does, it runs in the open transaction, or, in autocommit mode, in one of its own.
+        The row is a tuple, or what `row_factory` makes of it. As CALL does, it runs in the open transaction,
+        or, in autocommit mode, in one of its own. Errors: 42883 if there is none that takes them,
+        42725 if several do.
         """
         self._check_open()
         cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
         return cursor.fetchone() if cursor.description is not None else None
+
+    def call_async(self, name: str, *arguments: Any) -> Future[Any]:
+        """Under serial execution: queue a call and return at once. The future gives what `call` would.
+
+        Calls of one connection run in the order in which they were made, with the settings of that moment.
+        `close` waits for them.
+        """
+        self._check_open()
+        if self._calls is None:
+            self._calls = AsyncCalls(self._session)
+        return self._calls.submit(name, arguments)
 
     @property
     def database(self) -> Database:
@@ -79,7 +101,11 @@ class Connection:
     # --- transactions -----------------------------------------------------------------------------
 
     def commit(self) -> None:
-        """End the transaction, if one is open; when this returns, it is durable."""
+        """End the transaction, if one is open; when this returns, it is durable.
+
+        One that has failed is rolled back. Errors: SerializationFailure (40001) under SERIALIZABLE, and then
+        it is rolled back, too; 25P03 and 25P04 if a timeout has ended it.
+        """
         self._check_open()
         self._session.commit()
 
@@ -98,18 +124,20 @@ class Connection:
     ) -> TransactionBlock:
         """A transaction as a `with` block, a decorator, or (`.run(function)`) a runner that can retry.
 
-        A block inside of a block is a savepoint. A `deferrable` one, if `serializable` and `read_only`, waits
-        for a snapshot with which it can neither fail nor make others fail. `retry` (True: 10 attempts; or a
-        number of attempts) applies to `run` and to the decorator: on 40001 and 40P01 the function runs again
-        after a jittered, exponentially growing pause. A `with` block's body cannot be run again: there,
-        `retry` is refused.
+        Without `isolation_level` (any of SQL's four, in any case) and `read_only` the connection's defaults
+        hold. A block inside of a transaction is a savepoint; one that asks for another level or mode is an
+        error (25001). A `deferrable` one, if `serializable` and `read_only`, waits for a snapshot with which
+        it can neither fail nor make others fail. `retry` (True: 10 attempts; or a number of attempts) applies
+        to `run` and to the decorator: on 40001 and 40P01 the function runs again after a jittered,
+        exponentially growing pause, and the last attempt's error is raised. A `with` block's body cannot be
+        run again: there, `retry` is refused (0A000).
         """
         self._check_open()
         return TransactionBlock(self._session, isolation_level, read_only, deferrable, retry)
 
     @property
     def autocommit(self) -> bool:
-        """Whether each statement commits by itself. Cannot be changed inside of a transaction."""
+        """Whether each statement commits by itself. Cannot be changed inside of a transaction (25001)."""
         return self._session.autocommit
 
     @autocommit.setter
@@ -119,7 +147,7 @@ class Connection:
 
     @property
     def isolation_level(self) -> str:
-        """The level of transactions to come: `read committed`, `repeatable read`, `serializable`."""
+        """The level of transactions to come, in lower case; setting one that does not exist is 22023."""
         return str(self._session.settings["default_transaction_isolation"])
 
     @isolation_level.setter
@@ -138,12 +166,12 @@ class Connection:
         return self._session.failed
 
     def describe(self, name: str | None = None) -> list[str]:
-        """The tables, views and sequences, a line each; or one table's definition. For people to read."""
+        """The tables, views and sequences, a line each; or one's definition (42P01). For people to read."""
         self._check_open()
         return describe(self._session.visible_catalog(), name)
 
     def describe_system(self, name: str | None = None) -> list[str]:
-        """The system views, a line each; or one view's columns. For people to read."""
+        """The system views, a line each; or one view's columns (42P01). For people to read."""
         self._check_open()
         return describe_views(name)
 
@@ -157,21 +185,21 @@ class Connection:
 
     @property
     def notices(self) -> deque[Notice]:
-        """What statements said besides their results (RAISE NOTICE ...): the last ones, the newest last."""
+        """What statements said besides their results (RAISE NOTICE ...): the last 100, the newest last."""
         return self._session.notices.recent
 
     def add_notice_handler(self, handler: NoticeHandler) -> None:
-        """Call `handler` with each `Notice` to come, as it is raised."""
+        """Call `handler` with each `Notice` to come, in the statement's thread, as it is raised."""
         self._session.notices.handlers.append(handler)
 
     def remove_notice_handler(self, handler: NoticeHandler) -> None:
-        """Call it no more."""
+        """Call it no more; ValueError if it was not added."""
         self._session.notices.handlers.remove(handler)
 
     # --- from other threads -----------------------------------------------------------------------
 
     def interrupt(self) -> None:
-        """Stop the running statement, from another thread or a signal handler: it fails with 57014."""
+        """Stop the running statement, if any: it fails with 57014. A signal handler may call this, too."""
         self._session.interrupt()
 
     def is_waiting(self) -> bool:
@@ -179,7 +207,10 @@ class Connection:
         return self._session.is_waiting()
 
     def waiting_for(self) -> str | None:
-        """What lock the running statement is waiting for and who has it, for people to read; or None."""
+        """What lock the running statement is waiting for and who has it, for people to read; or None.
+
+        Such as `FOR UPDATE on row (1) of table account, blocked by transaction 7`.
+        """
         return self._session.waiting_for()
 
     # --- life -------------------------------------------------------------------------------------
@@ -193,7 +224,11 @@ class Connection:
         """Roll back what is open and give up the session; idempotent."""
         if not self._closed:
             self._closed = True
-            self._session.close()
+            try:
+                if self._calls is not None:
+                    self._calls.close()
+            finally:
+                self._session.close()
 
     def __enter__(self) -> Connection:
         return self
@@ -216,7 +251,13 @@ class Connection:
             self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        if getattr(self, "_closed", True):
+            return
+        if _inside_engine():
+            # The garbage collector runs at any allocation, also where this thread holds one of the engine's
+            # mutexes; another thread can wait for it. (threading.Thread would take locks itself.)
+            start_new_thread(self.close, ())
+        else:
             self.close()
 
     def _check_open(self) -> None:
@@ -224,31 +265,62 @@ class Connection:
             raise InterfaceError("the connection is closed")
 
 
+def _inside_engine() -> bool:
+    """Whether the present thread runs the engine's code, below the frame that asks for the caller."""
+    frame = sys._getframe(1).f_back  # none above it: the interpreter ends
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("minidb."):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def connect(
     path: str,
     *,
-    autocommit: bool = False,
+    autocommit: bool | None = None,
     isolation_level: str | None = None,
     read_only: bool = False,
+    execution: str | None = None,
+    record_calls: str | None = None,
     **settings: Any,
 ) -> Connection:
     """Open a database, creating it if it does not exist.
 
     path             a directory, by convention `name.db`; `:memory:` for a private, temporary one;
                      `:memory:name` for a temporary one that connections of this process share
-    autocommit       each statement its own transaction
+    autocommit       each statement its own transaction; False by default, but for serial execution
     isolation_level  `read committed` (default), `repeatable read` or `serializable`
-    read_only        transactions of this connection may not write
-    settings         session settings as in SET: `lock_timeout="2s"`, `synchronous_commit=False`, ...
+    read_only        transactions of this connection may not write (25006), and read what is durable
+    execution        `concurrent` (default) or `serial`: each statement and call runs alone, as a transaction
+                     of its own, and BEGIN is refused. All connections of the process must agree
+    record_calls     under serial execution: a file that every call is recorded in, for `minidb replay`
+    settings         session settings as in SET, by text, number (milliseconds, kilobytes) or bool:
+                     `serializable_strategy`, `range_locking`, `lock_timeout="2s"`, `statement_timeout`,
+                     `idle_in_transaction_session_timeout`, `transaction_timeout`, `synchronous_commit=False`,
+                     `work_mem="64MB"`, `timezone`, `client_min_messages`, `application_name`, ...
 
-    Errors: OperationalError if it is in use by another process or cannot be opened, DataCorrupted if damaged.
+    Errors: OperationalError if it is in use by another process or cannot be opened, DataCorrupted if damaged,
+    ProgrammingError for a setting that does not exist (42704) or not with this value (22023).
     """
     if not isinstance(path, str):
         path = getattr(path, "__fspath__", lambda: None)()
         if not isinstance(path, str):
             raise InterfaceError("connect() takes a path, or ':memory:'", sqlstate="22023")
-    session = Session(open_database(path), autocommit)
+    if execution not in (None, "concurrent", "serial"):
+        raise InterfaceError("execution is 'concurrent' or 'serial'", sqlstate="22023")
+    serial = execution == "serial"
+    if serial and autocommit is False:
+        raise InterfaceError(
+            "serial execution needs autocommit: no transaction stays open between statements",
+            sqlstate="22023",
+        )
+    if record_calls is not None and not serial:
+        raise InterfaceError("record_calls needs execution='serial'", sqlstate="22023")
+    session = Session(open_database(path, serial=serial), serial if autocommit is None else autocommit)
     try:
+        if record_calls is not None:
+            session.database.record_calls(record_calls)
         if isolation_level is not None:
             session.set("default_transaction_isolation", str(isolation_level))
         if read_only:

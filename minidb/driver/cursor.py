@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from minidb.driver import arrow
 from minidb.errors import InterfaceError, ProgrammingError
-from minidb.session.result import Columns, Converter, Result
+from minidb.session.prepared import Prepared
+from minidb.session.result import Columns, Converter, Result, change_tag
 from minidb.session.session import Session
 from minidb.sql.object_names import quoted
 
@@ -24,13 +25,15 @@ Description = tuple[str, str, None, int | None, int | None, int | None, bool | N
 
 
 class Cursor:
-    """Made by `Connection.cursor()`. Iterating yields the rows not fetched yet."""
+    """Made by `Connection.cursor()`. Iterating yields the rows not fetched yet.
+
+    Rows are tuples, or what `row_factory` makes of them. Fetching fails with 24000 where there is no result.
+    """
 
     def __init__(self, connection: object, session: Session, row_factory: RowFactory | None) -> None:
         self.connection = connection
         self.arraysize = 100
         self.rowcount = -1
-        self.statusmessage: str | None = None  # the command tag, such as `INSERT 0 1`
         self.row_factory = row_factory
         self._session = session
         self._rows: list[tuple[Any, ...]] = []  # fetched from the engine, not yet by the caller
@@ -38,6 +41,8 @@ class Cursor:
         self._result: Result | None = None  # where more rows may come from
         self._columns: Columns | None = None
         self._convert: Converter | None = None
+        self._tag: str | None = None
+        self._fast: Prepared | None = None  # ran on the hot path: its tag is made when asked for
         self._closed = False
 
     # --- running ----------------------------------------------------------------------------------
@@ -45,7 +50,10 @@ class Cursor:
     def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
         """Run one statement. Parameters: a sequence for `?` and `$1`, a mapping for `:name`.
 
-        Returns the cursor itself, so that `for row in cursor.execute(...)` works, as in sqlite3.
+        Returns the cursor itself, so that `for row in cursor.execute(...)` works as in sqlite3. `rowcount` is
+        how many rows it changed; of a query -1, unless all of its rows were computed at once. Errors: 07001
+        if the parameters do not match the statement's, 07006 if one has no SQL type, 42601 for several
+        statements.
         """
         session = self._session
         if not self._closed:
@@ -59,6 +67,7 @@ class Cursor:
                         self._columns = prepared.columns
                         self._convert = prepared.convert
                         self._result = None
+                        self._fast = prepared
                         self.rowcount = len(rows)
                         return self
                 elif prepared.fast_change is not None:
@@ -66,6 +75,7 @@ class Cursor:
                     if count is not None:
                         self._rows = []
                         self._columns = self._result = None
+                        self._fast = prepared
                         self.rowcount = count
                         return self
         self._check_open()
@@ -74,14 +84,20 @@ class Cursor:
         return self
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> Cursor:
-        """Run one statement for each set of parameters; `rowcount` is the sum. Rows are not kept."""
+        """Run one statement for each set of parameters; `rowcount` is the sum. Rows are not kept.
+
+        If one fails, none of them has happened. Only statements that change rows (42000).
+        """
         self._check_open()
         self._reset()
         self.rowcount = self._session.execute_many(operation, seq_of_parameters)
         return self
 
     def each_result(self, script: str) -> Iterator[Cursor]:
-        """Run several statements one by one; yields this cursor after each, to fetch from."""
+        """Run several statements one by one; yields this cursor after each, to fetch from.
+
+        A text that is not SQL fails before the first of them runs.
+        """
         self._check_open()
         for result in self._session.execute_script(script):
             self._reset()
@@ -119,7 +135,8 @@ class Cursor:
         self._columns = result.columns
         self._convert = result.convert
         self.rowcount = result.rowcount
-        self.statusmessage = result.tag
+        self._tag = result.tag
+        self._fast = None
         self._result = result if result.columns is not None else None
 
     def _reset(self) -> None:
@@ -130,6 +147,8 @@ class Cursor:
         self._result = None
         self._columns = None
         self._convert = None
+        self._tag = None
+        self._fast = None
         self.rowcount = -1
 
     # --- fetching ---------------------------------------------------------------------------------
@@ -253,6 +272,13 @@ class Cursor:
             (name, type_.kind.value, None, type_.length, type_.precision, type_.scale, None)
             for name, type_ in self._columns
         ]
+
+    @property
+    def statusmessage(self) -> str | None:
+        """The command tag, such as `INSERT 0 1`, `UPDATE 3` or `SELECT`; None after `executemany`."""
+        if self._fast is None:
+            return self._tag
+        return self._fast.tag if self._columns is not None else change_tag(self._fast.tag, self.rowcount)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -87,7 +87,8 @@ class Database:
         types from their annotations: bool, int (bigint), float (double precision), Decimal (numeric), str
         (text), bytes (bytea), date, time, datetime (timestamp with time zone), timedelta (interval), UUID,
         dict and list (json), or `Annotated[int, "smallint"]` for any SQL type. Defaults are the arguments'
-        defaults. What it returns is the result: nothing, a value, or a tuple with a column each.
+        defaults. What it returns is the result: nothing, a value, or a tuple with a column each. Errors:
+        42P13 for a function whose signature has no SQL form; at a call, 42804 for a result that does not fit.
         """
 
         def register(wanted: Function) -> Function:

@@ -23,7 +23,7 @@ class ProcedureTransaction:
         self._closed = False
 
     def execute(self, operation: str, parameters: Parameters = ()) -> Cursor:
-        """Run one statement; its rows are fetched from the cursor."""
+        """Run one statement; its rows are fetched from the cursor. 0A000 for one that ends transactions."""
         self._check_open()
         cursor = Cursor(self, self._session, None)
         cursor.take(self._session.execute_inside(operation, parameters))

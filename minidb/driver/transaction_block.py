@@ -28,7 +28,7 @@ LONGEST_PAUSE_SECONDS = 0.5
 
 
 class TransactionBlock:
-    """Made by `Connection.transaction`."""
+    """Made by `Connection.transaction`, whose docstring says what it does."""
 
     def __init__(
         self,
@@ -66,7 +66,11 @@ class TransactionBlock:
         self._end(kind is None)
 
     def run(self, function: Callable[[], T]) -> T:
-        """Call `function` in a transaction; again from the start if it fails with a retryable error."""
+        """Call `function` in a transaction; again from the start if it fails with a retryable error.
+
+        Returns what the function returned. It must not commit. Errors: its own, or the last attempt's; 25P02
+        if it caught the error of a statement that failed, and returned.
+        """
         pause = FIRST_PAUSE_SECONDS
         nested = self._session.in_transaction
         for attempt in range(1, self._attempts + 1):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from random import Random
 from typing import Any, Final
 
 from minidb.exec.checkpoint import checkpoint
@@ -95,6 +96,16 @@ class ExecutionContext(EvaluationContext):
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
         result: int = self.session.sequence_value(operation, name, value)
+        return result
+
+    def clock(self) -> datetime.datetime:
+        """clock_timestamp(): in a call that is recorded, the time of the call."""
+        fixed = self.session is not None and self.session.is_recorded
+        return self.now if fixed else super().clock()
+
+    def chance(self) -> Random:
+        """Where random() comes from: in a call under serial execution, from the call's seed."""
+        result: Random = super().chance() if self.session is None else self.session.chance()
         return result
 
     def session_id(self) -> int:

@@ -83,11 +83,11 @@ def _duplicate(table: Table, writer: IndexWriter, row: Row) -> Exception:
 
 
 def drop_unused(old: Table, new: Table, context: ExecutionContext) -> None:
-    """End the storage that the old schema has and the new one has not."""
+    """End the storage that the old schema has and the new one has not: there are the rows from now on."""
     kept = storage_ids(new)
     for storage_id in storage_ids(old):
         if storage_id not in kept:
-            context.transaction.drop_range(storage_id)
+            context.transaction.drop_range(storage_id, new.storage_id)
 
 
 def storage_ids(table: Table) -> list[int]:

@@ -126,7 +126,13 @@ class ConflictWriter:
                 hint="Ensure that no rows proposed for insertion within the same command have "
                 "duplicate constrained values.",
             )
-        transaction.lock(key, NO_KEY_UPDATE)
+        if transaction.control.snapshot_per_statement:
+            transaction.lock(key, NO_KEY_UPDATE)
+        else:
+            transaction.lock_row(key, NO_KEY_UPDATE)  # a row that WHERE leaves alone must be visible, too
+        watch = self._context.watch
+        if watch is not None:
+            watch.keys([key], True)
         data = transaction.get_latest(key)
         assert data is not None, "an index entry without its row"
         count = len(writer.table.slot_types)

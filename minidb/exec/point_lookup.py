@@ -32,7 +32,7 @@ class PointLookup:
         context = self._context
         assert shape.finder is not None
         keys = shape.finder.find(context)
-        datas = list(map(context.reader_of(keys, shape.with_key).get, keys))
+        datas = list(map(context.reader_of(keys, shape.to_change).get, keys))
         if None in datas:
             keys = [key for key, data in zip(keys, datas, strict=True) if data is not None]
             datas = [data for data in datas if data is not None]
@@ -91,10 +91,10 @@ class BatchLookup:
             prefix = shape.row_prefix
             get = context.reader_of(keys).get
             keys = [None if row_key is None else prefix + row_key for row_key in map(get, keys)]
-            get = context.reader_of([key for key in keys if key is not None], shape.with_key).get
+            get = context.reader_of([key for key in keys if key is not None], shape.to_change).get
             found = [None if key is None else get(key) for key in keys]
         else:
-            found = list(map(context.reader_of(keys, shape.with_key).get, keys))
+            found = list(map(context.reader_of(keys, shape.to_change).get, keys))
         if None in found:
             values = [value for value, data in zip(values, found, strict=True) if data is not None]
             keys = [key for key, data in zip(keys, found, strict=True) if data is not None]

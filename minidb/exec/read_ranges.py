@@ -97,8 +97,8 @@ class ScanRange(ReadRange):
                 return False
             condition = shape.condition
             return condition is None or condition.evaluate(shape.row_of(data), self._context) is True
-        except Error:
-            return True  # the scan would have failed there
+        except (Error, NotImplementedError):
+            return True  # the scan would have failed there; or a function wants the session that ran it
 
     def widened(self, start: bytes, stop: bytes | None) -> ReadRange:
         return NextKeyRange(self._shape, start, stop, self._context)
@@ -122,7 +122,10 @@ class NextKeyRange(ScanRange):
     __slots__ = ()
 
     def holds(self, key: bytes, data: bytes) -> bool:
-        return self._shape.is_between(self.start, self.stop, key, data)
+        try:
+            return self._shape.is_between(self.start, self.stop, key, data)
+        except (Error, NotImplementedError):
+            return True
 
     def condition(self) -> str | None:
         return None

@@ -76,7 +76,7 @@ class ScanShape:
 
     __slots__ = (
         "codec", "counts_only", "decode", "fetches", "finder", "make", "may_be_long", "plan", "ranges",
-        "reverse", "row_prefix", "row_stop", "where", "with_key",
+        "reverse", "row_prefix", "row_stop", "to_change", "where", "with_key",
     )  # fmt: skip
 
     def __init__(self, plan: Scan) -> None:
@@ -89,6 +89,7 @@ class ScanShape:
         self.decode = keys.codec.narrowed(plan.slots).decode_through
         self.make = stored_row_maker(plan.slots)
         self.with_key = plan.key is not None
+        self.to_change = self.with_key and not plan.shared  # or to be locked as if
         self.where = None if plan.where is None else plan.where.filter_batch
         self.reverse = plan.reverse
         self.ranges = RangeBounds(plan.table, access) if isinstance(access, KeyRange) else None
@@ -200,7 +201,7 @@ class ScanOperator(Operator):
             keys.reverse()
         for start in range(0, len(keys), BATCH_ROWS):
             some = keys[start : start + BATCH_ROWS]
-            yield _rows_at(self._context.reader_of(some, self._shape.with_key), some)
+            yield _rows_at(self._context.reader_of(some, self._shape.to_change), some)
 
     def _reach(self, read: ScanRange, pairs: Pairs | None) -> Pairs | None:
         """The pairs that are wanted, counted as read: what lies beyond them may change freely."""

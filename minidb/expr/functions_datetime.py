@@ -14,7 +14,7 @@ from minidb.value import date_fields, datetimes
 from minidb.value.date_input import localise
 from minidb.value.interval import Interval
 from minidb.value.interval_arithmetic import justify_days, justify_hours, justify_interval
-from minidb.value.session_time import UTC, zone_by_name
+from minidb.value.session_time import zone_by_name
 from minidb.value.sql_types import Kind, Value
 
 # --- the present ----------------------------------------------------------------------------------
@@ -25,9 +25,9 @@ def now(context: EvaluationContext) -> datetime.datetime:
     return context.now
 
 
-def clock_timestamp() -> datetime.datetime:
+def clock_timestamp(context: EvaluationContext) -> datetime.datetime:
     """clock_timestamp(): this very moment."""
-    return datetime.datetime.now(UTC)
+    return context.clock()
 
 
 def _local(context: EvaluationContext) -> datetime.datetime:
@@ -62,7 +62,7 @@ def _with_digits(value: datetime.datetime, digits: int) -> datetime.datetime:
 
 def time_of_day(context: EvaluationContext) -> str:
     """timeofday(): clock_timestamp() as text in an older style."""
-    shown = clock_timestamp().astimezone(session_time(context).zone)
+    shown = clock_timestamp(context).astimezone(session_time(context).zone)
     return shown.strftime("%a %b %d %H:%M:%S.%f %Y %Z")
 
 
@@ -200,7 +200,7 @@ def _present() -> list[Overload]:
     return [
         *found,
         define("current_timestamp(integer) timestamptz", current_timestamp, "stable", with_context=True),
-        define("clock_timestamp() timestamptz", clock_timestamp, "volatile"),
+        define("clock_timestamp() timestamptz", clock_timestamp, "volatile", with_context=True),
         define("timeofday() text", time_of_day, "volatile", with_context=True),
         define("current_date() date", current_date, "stable", with_context=True),
         define("localtime() time", local_time, "stable", with_context=True),

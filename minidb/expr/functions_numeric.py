@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from decimal import Decimal
 from typing import Final
 
@@ -11,10 +10,17 @@ from minidb.errors import DataError
 from minidb.expr import float_functions
 from minidb.expr.arithmetic import absolute_integer, division_by_zero, out_of_range
 from minidb.expr.function_table import Overload, define
+from minidb.expr.node import EvaluationContext
 from minidb.value import numeric, numeric_functions
 from minidb.value.sql_types import Kind
 
 _INTEGERS: Final = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT)
+
+
+def random_value(context: EvaluationContext) -> float:
+    """random(): from 0 up to 1."""
+    value: float = context.chance().random()
+    return value
 
 
 def modulo_integer(left: int, right: int) -> int:
@@ -132,7 +138,7 @@ FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("sind(double) double", float_functions.in_degrees(math.sin, float_functions.SINES)),
     define("cosd(double) double", float_functions.in_degrees(math.cos, float_functions.COSINES)),
     define("tand(double) double", float_functions.in_degrees(math.tan, float_functions.TANGENTS)),
-    define("random() double", random.random, "volatile"),
+    define("random() double", random_value, "volatile", with_context=True),
     define("factorial(bigint) numeric", numeric_functions.factorial),
     define("width_bucket(double, double, double, integer) integer", width_bucket_double),
     define("width_bucket(numeric, numeric, numeric, integer) integer", numeric_functions.width_bucket),

@@ -70,6 +70,11 @@ def current_setting(context: EvaluationContext, name: str, missing_ok: bool = Fa
     return "" if value is None else str(value)
 
 
+def random_uuid(context: EvaluationContext) -> uuid.UUID:
+    """gen_random_uuid(): of version 4."""
+    return uuid.UUID(int=context.chance().getrandbits(128), version=4)
+
+
 def backend_pid(context: EvaluationContext) -> int:
     """pg_backend_pid(): a session is no process here, but it has a number, as in pg_stat_activity."""
     return context.session_id()
@@ -104,5 +109,5 @@ FUNCTIONS: Final[tuple[Overload, ...]] = (
     define("pg_sleep(double) text", sleep, "volatile", with_context=True),
     define("pg_backend_pid() integer", backend_pid, "stable", with_context=True),
     define("pg_client_encoding() text", lambda: "UTF8", "stable"),
-    define("gen_random_uuid() uuid", uuid.uuid4, "volatile"),
+    define("gen_random_uuid() uuid", random_uuid, "volatile", with_context=True),
 )

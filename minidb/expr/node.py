@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
+from random import Random
+from typing import Any, Final
 
 from minidb.value.sql_types import Row, SqlType, Value
+
+ANY_CHANCE: Final = Random()
 
 
 class EvaluationContext:
@@ -47,6 +50,14 @@ class EvaluationContext:
     def sequence_value(self, operation: str, name: str, value: int | None) -> int:
         """nextval / currval / setval / lastval."""
         raise NotImplementedError
+
+    def clock(self) -> datetime.datetime:
+        """clock_timestamp()."""
+        return datetime.datetime.now(datetime.UTC)
+
+    def chance(self) -> Random:
+        """Where random() and gen_random_uuid() come from."""
+        return ANY_CHANCE
 
     def session_id(self) -> int:
         """The number of the session that runs the statement: pg_backend_pid."""

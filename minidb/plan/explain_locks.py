@@ -21,6 +21,7 @@ from minidb.plan.changes import Change, Delete, Insert, Target, Update, needed_s
 from minidb.plan.explain import Printer
 from minidb.plan.nodes import FullScan, KeyLookup, Lock, Plan, Scan
 from minidb.plan.traverse import expressions, subqueries, walk_plan
+from minidb.txn.isolation import SERIAL
 from minidb.txn.lock_modes import ROW_NAMES
 
 _INDENT: Final = "  "
@@ -46,6 +47,9 @@ def explain_locks(plan: Plan, level: str, strategy: str, range_locking: str, saf
         lines.append(
             f"Reads: nothing is locked or recorded ({level.upper()}{', safe snapshot' if safe else ''})"
         )
+        return lines
+    if strategy == SERIAL:
+        lines.append("Reads: recorded only if others that are SERIALIZABLE are open (SERIALIZABLE, serial)")
         return lines
     reads: list[str] = []
     for node in plans:

@@ -90,6 +90,7 @@ class Scan(Plan):
 
     `key`, if asked for, is the row's storage key (bytes): one more output column, the last, for
     UPDATE, DELETE and row locks. It is part of `columns` (as the last) and has no entry in `slots`.
+    `shared`: it is asked for in order to lock the rows for sharing, not to change them.
     """
 
     table: Table
@@ -101,6 +102,7 @@ class Scan(Plan):
     reverse: bool = False
     key: Column | None = None
     indexes: tuple[ScanIndex, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,7 @@ class _Resolver:
         where = scan.where
         if where is not None:
             where = self.final(where, _positions(scan.columns))
-        return Scan(scan.table, scan.alias, scan.columns, scan.slots, access, where, scan.reverse, scan.key)
+        return replace(scan, access=access, where=where)
 
     def projected_scan(self, project: Project, scan: Scan) -> Scan | None:
         """The scan delivering the projection itself, if it can."""

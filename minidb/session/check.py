@@ -27,7 +27,10 @@ MOST_PROBLEMS = 100  # reported per table; a damaged page would otherwise print 
 
 
 def check(path: str) -> list[str]:
-    """What is wrong with the database, a line each; empty if nothing is. Opens it like any user would."""
+    """What is wrong with the database, a line each; empty if nothing is. Opens it like any user would.
+
+    OperationalError (55000) if there is none at `path`.
+    """
     problems = [str(problem) for problem in check_files(path)]
     if problems:
         return problems

@@ -24,7 +24,12 @@ from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.describe import describe_range, describe_target
 from minidb.catalog.schema import Routine
+from minidb.catalog.schema import Sequence as SequenceSchema
+from minidb.catalog.sequence_counter import sequence_counter
+from minidb.errors import OperationalError
+from minidb.session.call_log import CallLog, RecordedCall
 from minidb.session.prepared import Prepared
+from minidb.session.serial_executor import SerialExecutor
 from minidb.session.tally import Tally
 from minidb.storage.directory import canonical_path
 from minidb.storage.store import Store, StoreOptions
@@ -58,6 +63,9 @@ class Database:
         self.routine_bodies: dict[int, tuple[Routine, Any]] = {}  # compiled, by the routine's id
         self.procedures: dict[str, tuple[Routine, ...]] = {}  # those in Python, by name
         self.procedure_functions: dict[str, ProcedureFunction] = {}  # what they run, by signature
+        self.serial = False  # opened with execution='serial'
+        self.executor = SerialExecutor(self)
+        self.call_log: CallLog | None = None  # where calls are recorded
         self.sessions = 0  # that are open
         self._numbers = count(1).__next__
         self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
@@ -114,6 +122,30 @@ class Database:
         """Those in Python."""
         return [each for same_name in self.procedures.values() for each in same_name]
 
+    def counter_positions(self) -> dict[str, tuple[int, bool]]:
+        """Where each sequence stands."""
+        found = {}
+        for each in self.catalog.objects():
+            if isinstance(each, SequenceSchema):
+                counter = sequence_counter(self.transactions.counters, each)
+                found[each.name] = (counter.value, counter.called)
+        return found
+
+    def record_calls(self, path: str) -> None:
+        """Record the calls in this log from now on; where the sequences stand is the first entry."""
+        with _open_lock:  # connections may come at the same time
+            if self.call_log is not None:
+                if os.path.abspath(self.call_log.path) != os.path.abspath(path):
+                    raise OperationalError(
+                        f'calls are recorded in "{self.call_log.path}" already', sqlstate="55000"
+                    )
+                return
+            newest = self.store.latest.commit_id
+            self.call_log = CallLog(path, newest)
+            self.store.before_sync = self.call_log.flush
+            if positions := self.counter_positions():
+                self.call_log.append(RecordedCall(newest, counters=positions))
+
     def remember(self, key: Any, prepared: Prepared) -> None:
         """Keep a prepared statement for others."""
         if len(self.prepared) >= PREPARED_LIMIT:
@@ -121,6 +153,11 @@ class Database:
         self.prepared[key] = prepared
         if self.transactions.locks.barred:
             self.prepared.pop(key, None)  # see explicit_locks.py
+
+    def join(self) -> None:
+        """One more session is about to enter."""
+        with _open_lock:
+            self.sessions += 1
 
     def enter(self, session: object) -> int:
         """A session begins: the number that it goes by, here."""
@@ -142,7 +179,10 @@ class Database:
                 return
             if self.key is not None and _open.get(self.key) is self:
                 del _open[self.key]
+            self.executor.close()
             self.transactions.close()
+            if self.call_log is not None:
+                self.call_log.close()
 
 
 def _after_fork() -> None:
@@ -165,8 +205,16 @@ def _close_all() -> None:
 atexit.register(_close_all)
 
 
-def open_database(path: str) -> Database:
-    """The database at `path`, opened if this process has not done so yet; counts one more session."""
+def _execution(serial: bool) -> str:
+    return "serial" if serial else "concurrent"
+
+
+def open_database(path: str, *, serial: bool | None = None) -> Database:
+    """The database at `path`, opened if this process has not done so yet; counts one more session.
+
+    `serial`: whether everything runs on the serial executor; 55000 if it is open already in the other way,
+    None: as it is.
+    """
     private = path == ":memory:"
     in_memory = path.startswith(":memory:")
     key = None if private else path if in_memory else canonical_path(path)
@@ -179,8 +227,15 @@ def open_database(path: str) -> Database:
             except BaseException:
                 store.close()
                 raise
+            database.serial = bool(serial)
             if key is not None:
                 _open[key] = database
+        elif serial is not None and database.serial != serial:
+            raise OperationalError(
+                f"the database is open in this process with execution='{_execution(database.serial)}'",
+                sqlstate="55000",
+                hint=f"Connect with execution='{_execution(database.serial)}', as the other connections do.",
+            )
         database.sessions += 1
         if key is None or _open.get(key) is database:
             return database

@@ -24,7 +24,7 @@ from minidb.session.explicit_locks import wait_to_read
 from minidb.session.inner_statement import TRANSACTION_CONTROL, InnerStatement
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared
-from minidb.session.result import Result
+from minidb.session.result import Result, change_tag
 from minidb.session.statement_runner import Parameters, StatementRunner
 from minidb.sql.parse import parse
 from minidb.txn.control import StatementRestart
@@ -105,9 +105,8 @@ class InnerStatementRunner(StatementRunner):
         """The result of the statement's fast form, if it has one that takes these values."""
         if transaction.locks.barred:
             return None  # a table may be locked against readers, too
-        if transaction.reads is not None:
-            if transaction.locks_reads:
-                transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         if prepared.fast_query is not None:
             rows = prepared.fast_query(transaction, values)
             if rows is not NotImplemented:
@@ -116,7 +115,7 @@ class InnerStatementRunner(StatementRunner):
             start = transaction.savepoint()
             count = prepared.fast_change(transaction, values)
             if count is not NotImplemented:
-                return Result(prepared.tag, None, None, None, count)
+                return Result(change_tag(prepared.tag, count), None, None, None, count)
             transaction.rollback_to(start)
         return None
 
@@ -128,9 +127,8 @@ class InnerStatementRunner(StatementRunner):
             raise NotSupportedError(f"{prepared.tag} is not allowed in a non-volatile function")
         if transaction.locks.barred:
             wait_to_read(statement, transaction)
-        if transaction.reads is not None:
-            if transaction.locks_reads:
-                transaction.lock_tables_read(prepared.tables_read)
+        if transaction.locks_reads:
+            transaction.lock_tables_read(prepared.tables_read)
         context = self._context(transaction, prepared.catalog, values)
         result = self._stream(prepared, statement, context)
         result.materialise()
@@ -138,7 +136,14 @@ class InnerStatementRunner(StatementRunner):
 
     def prepare_inner(self, inner: InnerStatement) -> Prepared:
         """A statement of a routine, prepared for what the open transaction sees."""
-        return inner.prepared(self.catalog, self.settings, self.database.procedures)
+        found = inner.prepared
+        if found is None or found.catalog is not self.catalog:
+            procedures = self.database.procedures
+            found = prepare(
+                inner.parsed, self.catalog, inner.types, self.settings, inner.variables, procedures
+            )
+            inner.prepared = found
+        return found
 
     def evaluation_context(self, parameters: list[Value]) -> ExecutionContext:
         """What expressions are evaluated in that belong to no plan; they see later changes of the list."""
@@ -159,6 +164,15 @@ class InnerStatementRunner(StatementRunner):
             text = routines.call_text(catalog, procedures, name, count)
             found = self._call_texts[(name, count)] = (catalog, procedures, text)
         return found[2]
+
+    def call_inside(self, text: str, arguments: Sequence[Any]) -> Any:
+        """Run a CALL in the open transaction, its row as Python values; None if it yields none."""
+        self.present = text
+        result = self._run(self._prepare(text, arguments), arguments, text)
+        if result.columns is None:
+            return None
+        row = result.next_batch()[0]
+        return row if result.convert is None else result.convert(row)
 
     def output_places(self, text: str, parameters: Parameters) -> list[int]:
         """The places of the OUT and INOUT arguments in a CALL."""

@@ -6,14 +6,10 @@ the same prepared statement serves every call, and the values need no conversion
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from minidb.catalog.catalog import Catalog
-from minidb.catalog.schema import Routine
 from minidb.errors import NotSupportedError, ProgrammingError
 from minidb.plan.definitions import Begin, Commit, Release, Rollback, RollbackTo, Savepoint, SetTransaction
-from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared
 from minidb.sql.binder import Variables
 from minidb.sql.parse import ParsedStatement
@@ -25,7 +21,7 @@ TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | Rollback
 class InnerStatement:
     """See the module. `types` are the variables' by their places, `$1` is the first."""
 
-    __slots__ = ("_prepared", "parsed", "types", "variables")
+    __slots__ = ("parsed", "prepared", "types", "variables")
 
     def __init__(self, parsed: ParsedStatement, variables: Variables, types: Sequence[SqlType]) -> None:
         if isinstance(parsed.tree, TRANSACTION_CONTROL):
@@ -37,14 +33,4 @@ class InnerStatement:
         self.parsed = parsed
         self.variables = variables
         self.types = tuple(types)
-        self._prepared: Prepared | None = None  # under the catalog that it was last run with
-
-    def prepared(
-        self, catalog: Catalog, settings: Mapping[str, Any], procedures: Mapping[str, Sequence[Routine]]
-    ) -> Prepared:
-        """The statement, ready to run under `catalog`; `procedures` are the others that it may call."""
-        found = self._prepared
-        if found is None or found.catalog is not catalog:
-            found = prepare(self.parsed, catalog, self.types, settings, self.variables, procedures)
-            self._prepared = found
-        return found
+        self.prepared: Prepared | None = None  # for the catalog that it was last run with

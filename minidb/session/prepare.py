@@ -44,12 +44,16 @@ def prepare(
     bound = bind(parsed, catalog, parameter_types, settings, SYSTEM_VIEWS, variables, procedures)
     statement = bound.plan
     locks_rows = False
+    tables_read: tuple[int, ...] = ()
     columns = bound.columns if bound.columns else None
     if isinstance(statement, Plan):
         locks_rows = _needs_transaction(statement)
         statement = resolve(optimize(statement))
+        tables_read = scanned_tables(statement)
     elif isinstance(statement, CreateTable) and statement.source is not None:
-        statement = replace(statement, source=resolve(optimize(statement.source)))
+        source = resolve(optimize(statement.source))
+        tables_read = scanned_tables(source)
+        statement = replace(statement, source=source)
     prepared = Prepared(
         parsed.text,
         statement,
@@ -61,8 +65,7 @@ def prepare(
         _tag(statement),
         locks_rows,
     )
-    if isinstance(statement, Plan):
-        prepared.tables_read = scanned_tables(statement)
+    prepared.tables_read = tables_read
     if all(name is None for name in parsed.parameters):
         # A routine hands all of its variables to each statement, used or not.
         _add_fast_forms(prepared, None if variables is None else len(bound.parameter_types))

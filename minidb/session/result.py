@@ -30,6 +30,11 @@ class RowSource(Protocol):
         """Release what it holds."""
 
 
+def change_tag(command: str, count: int) -> str:
+    """The tag of an INSERT, UPDATE or DELETE of so many rows."""
+    return f"{command} 0 {count}" if command == "INSERT" else f"{command} {count}"
+
+
 class Result:
     """The outcome of one statement.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from time import monotonic, time
 from typing import Any
@@ -25,6 +26,7 @@ from minidb.session import shape
 from minidb.session.inner_runner import InnerStatementRunner
 from minidb.session.prepared import Prepared
 from minidb.session.result import Result, out_of_memory
+from minidb.session.serial_call import CallInputs
 from minidb.session.statement_runner import Parameters
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
@@ -119,6 +121,8 @@ class Session(InnerStatementRunner):
         """A fast change that opens a transaction: one of its own in autocommit mode."""
         if self.closed or self.settings["statement_timeout"]:
             return None
+        if self.serial:
+            return self._run_fast_serially(prepared, parameters)
         self.begin()
         if not self.autocommit:
             return self.run_fast_change(prepared, parameters)
@@ -132,6 +136,16 @@ class Session(InnerStatementRunner):
         except BaseException:
             self.rollback()
             raise
+        return count
+
+    def _run_fast_serially(self, prepared: Prepared, parameters: Any) -> int | None:
+        if not self.autocommit or self.timer is not None:
+            return None  # to be refused, or to be watched
+        self.interruption.deadline = None
+        inputs = CallInputs(prepared.text, parameters)
+        count: int | None = self.run_serially(
+            prepared.tag, partial(self.run_fast_change, prepared, parameters), inputs
+        )
         return count
 
     # --- statements -------------------------------------------------------------------------------
@@ -168,6 +182,11 @@ class Session(InnerStatementRunner):
     def run_many(self, text: str, rows: Iterable[Parameters]) -> int:
         """`execute_many` inside of the present statement: its timeout goes on, an interrupt stays."""
         implicit = self.transaction is None
+        if implicit and self.serial:
+            gathered = list(rows)
+            inputs = CallInputs(text, gathered, many=True)
+            total: int = self.run_serially("executemany", partial(self.run_many, text, gathered), inputs)
+            return total
         if implicit:
             self.begin()
         transaction = self.transaction
@@ -212,7 +231,10 @@ class Session(InnerStatementRunner):
         assert transaction is not None and prepared.bulk_change is not None
         start = transaction.savepoint()
         try:
+            if transaction.locks_reads:
+                transaction.lock_tables_read(prepared.tables_read)
             count: Any = prepared.bulk_change(transaction, rows)
+            transaction.check()
         except StatementRestart:
             self.database.tally.restarts += 1
             count = NotImplemented

@@ -92,13 +92,6 @@ def parse_choice(*choices: str) -> Callable[[str, str], str]:
     return parse
 
 
-def parse_strategy(name: str, text: str) -> str:
-    """How SERIALIZABLE is reached."""
-    if text.strip().lower() == "serial":
-        raise NotSupportedError("serializable_strategy 'serial' is not supported")
-    return parse_choice(*STRATEGIES)(name, text)
-
-
 def _text(name: str, text: str) -> str:
     return text
 
@@ -155,12 +148,13 @@ SETTINGS: dict[str, Setting] = {
     "default_transaction_isolation": Setting("read committed", parse_isolation),
     "default_transaction_read_only": Setting(False, parse_boolean, _format_boolean),
     "default_transaction_deferrable": Setting(False, parse_boolean, _format_boolean),
-    "serializable_strategy": Setting(SSI, parse_strategy),
+    "serializable_strategy": Setting(SSI, parse_choice(*STRATEGIES)),
     "range_locking": Setting(PREDICATE, parse_choice(*RANGE_LOCKINGS)),
     "lock_timeout": Setting(0, parse_duration, _format_duration),
     "statement_timeout": Setting(0, parse_duration, _format_duration),
     "idle_in_transaction_session_timeout": Setting(0, parse_duration, _format_duration),
     "transaction_timeout": Setting(0, parse_duration, _format_duration),
+    "procedure_timeout": Setting(0, parse_duration, _format_duration),
     "synchronous_commit": Setting(True, parse_boolean, _format_boolean),
     "work_mem": Setting(64 * 1024**2, parse_size, _format_size),
     "timezone": Setting("UTC", parse_time_zone),
@@ -180,12 +174,13 @@ DESCRIPTIONS: dict[str, str] = {
     "default_transaction_isolation": "Isolation level of each new transaction.",
     "default_transaction_read_only": "Whether new transactions may not write.",
     "default_transaction_deferrable": "Whether new SERIALIZABLE READ ONLY transactions are DEFERRABLE.",
-    "serializable_strategy": "How SERIALIZABLE is reached: ssi or 2pl.",
+    "serializable_strategy": "How SERIALIZABLE is reached: ssi, 2pl or serial.",
     "range_locking": "What 2pl locks of a range: predicate or next-key.",
     "lock_timeout": "Longest wait for a lock; 0 waits as long as it takes.",
     "statement_timeout": "Longest run of a statement; 0 for no limit.",
     "idle_in_transaction_session_timeout": "Longest idle time of an open transaction; 0 for no limit.",
     "transaction_timeout": "Longest life of a transaction; 0 for no limit.",
+    "procedure_timeout": "Longest run of a call under serial execution; 0 for no limit.",
     "synchronous_commit": "Whether COMMIT returns only when the commit is on disk.",
     "work_mem": "Memory for each sort or hash, before it goes to disk.",
     "timezone": "Time zone in which timestamps are read and shown.",

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from minidb.errors import InternalError
+from minidb.errors import InternalError, NotSupportedError
 from minidb.session import settings as settings_
 from minidb.session.state_base import SessionBase
 from minidb.txn.control import StatementRestart
-from minidb.txn.isolation import IsolationLevel
+from minidb.txn.isolation import SERIAL, IsolationLevel
 from minidb.txn.state import AdvisoryKey
 from minidb.txn.transaction import Transaction
 
@@ -26,6 +26,14 @@ _NO_SNAPSHOT = re.compile(
     r"\s*(?:set|show|reset|savepoint|release|begin|start|commit|end|rollback|abort)\b", re.IGNORECASE
 ).match
 MOST_CALLS = 500  # of routines, inside of each other; Python's own limit may be reached before
+
+
+def needs_autocommit() -> NotSupportedError:
+    """What a statement gets that would begin a transaction which stays open."""
+    return NotSupportedError(
+        "serial execution needs autocommit: no transaction stays open between statements",
+        hint="Connect with autocommit=True.",
+    )
 
 
 class SessionState(SessionBase):
@@ -71,8 +79,11 @@ class SessionState(SessionBase):
         if self.transaction is not None:
             raise InternalError("there is already a transaction in progress", sqlstate="25001")
         settings = self.settings
+        isolation = IsolationLevel.named(level or settings["default_transaction_isolation"])
+        if self.serial or isolation is IsolationLevel.SERIALIZABLE:
+            self._refuse_if_serial(isolation)
         transaction = self.database.transactions.begin(
-            IsolationLevel.named(level or settings["default_transaction_isolation"]),
+            isolation,
             read_only=settings["default_transaction_read_only"] if read_only is None else read_only,
             interrupt=self.interruption,
             strategy=settings["serializable_strategy"],
@@ -85,6 +96,24 @@ class SessionState(SessionBase):
         transaction.synchronous_commit = settings["synchronous_commit"]
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)
+
+    def _refuse_if_serial(self, isolation: IsolationLevel) -> None:
+        """No transaction that stays open between statements runs on the serial executor."""
+        if self.database.serial:
+            raise NotSupportedError(
+                "BEGIN is not supported: the database is open for serial execution",
+                detail="It runs one transaction at a time, and would wait for you to end this one.",
+                hint="Put the transaction into a procedure and CALL it; each single statement is a "
+                "transaction of its own.",
+            )
+        if isolation is IsolationLevel.SERIALIZABLE and self.settings["serializable_strategy"] == SERIAL:
+            if not self.autocommit:
+                raise needs_autocommit()
+            raise NotSupportedError(
+                "BEGIN is not supported with serializable_strategy 'serial'",
+                detail="All others would wait for you to end the transaction.",
+                hint="Put the transaction into a procedure and CALL it, or use the strategy 'ssi' or '2pl'.",
+            )
 
     def commit(self) -> bool:
         """Commit the open transaction; False if it had failed and was rolled back instead."""
@@ -119,7 +148,7 @@ class SessionState(SessionBase):
             raise
         tally.commits += 1
         self._end(self._settings_after)
-        if not transaction.synchronous_commit:
+        if not transaction.synchronous_commit and not transaction.never_waits:
             self.database.store.throttle()
         return True
 

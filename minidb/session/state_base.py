@@ -8,17 +8,21 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from random import Random
+from secrets import randbits
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, InFailedTransaction, InternalError, OperationalError
 from minidb.exec.context import ExecutionContext
+from minidb.expr.node import ANY_CHANCE
 from minidb.plan.nodes import Plan
 from minidb.session import settings as settings_
 from minidb.session import watcher
 from minidb.session.database import Database
+from minidb.session.inner_statement import InnerStatement
 from minidb.session.notices import Notices
 from minidb.session.prepared import Prepared
 from minidb.session.result import Columns, Result
@@ -26,15 +30,12 @@ from minidb.session.sequences import Sequences
 from minidb.session.watcher import TransactionTimer
 from minidb.sql.parse import ParsedStatement
 from minidb.txn.advisory_locks import AdvisoryLocks
+from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
+from minidb.txn.isolation import SERIAL
 from minidb.txn.savepoint_locks import LockMark
 from minidb.txn.transaction import Transaction
 from minidb.value.sql_types import SqlType, Value
-
-if TYPE_CHECKING:
-    from minidb.session.inner_statement import (
-        InnerStatement,  # which prepares, and sees system views of sessions
-    )
 
 IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -53,6 +54,7 @@ class SessionBase:
         self.autocommit = autocommit
         self.settings: dict[str, Any] = settings_.defaults()
         self.serializable_alone = False  # whether a lone SELECT must be a SERIALIZABLE transaction
+        self.serial = database.serial  # whether statements run on the serial executor
         self.transaction: Transaction | None = None
         self.failed = False  # the open transaction accepts only its end
         self.closed = False
@@ -74,6 +76,9 @@ class SessionBase:
         self.present: str | ParsedStatement | Prepared = ""  # the statement that runs, or ran last
         self.running = False  # in the general path
         self.advisory = AdvisoryLocks(database.transactions.locks, self.id)
+        self._chance: Random | None = None  # of the running call under serial execution
+        self._seed: int | None = None
+        self.given: tuple[float, int | None] | None = None  # time and seed of a call that is replayed
         self.calls = 0  # routines that run at this moment, inside of each other
         self._call_texts: dict[tuple[str, int], tuple[Catalog, Any, str]] = {}  # by name and input count
         self._parts = 0  # of the running statement that can fail alone
@@ -191,6 +196,8 @@ class SessionBase:
 
     def _note_abort(self, error: BaseException | None) -> None:
         """Count the transaction's failure; Ctrl-C is a cancel."""
+        if isinstance(error, MustWait):
+            return
         if isinstance(error, Error):
             sqlstate = error.sqlstate
         else:
@@ -221,6 +228,23 @@ class SessionBase:
         if 0 <= own.version <= snapshot and self.database.predecessor(newest) is own:
             return own
         return catalogs.load(transaction)
+
+    def chance(self) -> Random:
+        """Where random() comes from: in a call under serial execution, from a seed that can be recorded."""
+        if self.transaction is None or not self.transaction.never_waits:
+            return ANY_CHANCE
+        if self._chance is None:
+            if self._seed is None:
+                self._seed = randbits(63)
+            self._chance = Random(self._seed)
+        return self._chance
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the running call must depend on its recorded inputs only."""
+        transaction = self.transaction
+        recorded = self.given is not None or self.database.call_log is not None
+        return recorded and transaction is not None and transaction.never_waits
 
     def visible_catalog(self) -> Catalog:
         """The schema objects that a statement run now would see."""
@@ -290,6 +314,9 @@ class SessionBase:
     def _use_settings(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
+        self.serial = self.database.serial or (
+            self.serializable_alone and settings["serializable_strategy"] == SERIAL
+        )
         self._heed_timeouts()
 
     def interrupt(self) -> None:

@@ -8,8 +8,9 @@ is undone (its locks stay), takes a new snapshot and runs again.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from minidb.catalog.catalog import Catalog
@@ -22,20 +23,39 @@ from minidb.errors import (
 from minidb.exec.context import ExecutionContext
 from minidb.exec.define import run_definition
 from minidb.exec.run import run_change, run_query
-from minidb.plan.definitions import Call, Commit, Definition, PutRoutine, Rollback, RollbackTo, Utility
+from minidb.plan.definitions import (
+    Analyze,
+    Call,
+    Commit,
+    Copy,
+    Definition,
+    Do,
+    Explain,
+    PutRoutine,
+    Rollback,
+    RollbackTo,
+    Utility,
+    Vacuum,
+)
 from minidb.plan.nodes import Plan
 from minidb.plan.optimize import optimize
 from minidb.plan.resolve import resolve
+from minidb.plan.traverse import scanned_tables
 from minidb.session import routines, utility
+from minidb.session.call_log import CallLog, RecordedCall, record_of
 from minidb.session.explicit_locks import wait_to_read
 from minidb.session.parameters import bind_values, signature_of
 from minidb.session.prepare import prepare
 from minidb.session.prepared import Prepared, changes_rows
-from minidb.session.result import Columns, Result
-from minidb.session.state import SessionState
+from minidb.session.result import Columns, Result, change_tag
+from minidb.session.serial_call import CallInputs, SerialCall
+from minidb.session.state import SessionState, needs_autocommit
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.txn.control import StatementRestart
 from minidb.txn.transaction import Transaction
+
+# Utility statements that are calls of their own under serial execution.
+WORK = Analyze | Call | Copy | Do | Explain | Vacuum
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -98,14 +118,22 @@ class StatementRunner(SessionState):
         statement = prepared.statement
         if self.failed and not isinstance(statement, Commit | Rollback | RollbackTo):
             raise self._why_failed()
+        serial = self.serial and self.transaction is None
+        if serial and not self.autocommit and not isinstance(statement, Utility):
+            raise needs_autocommit()
         values = self._values(prepared, parameters)
         if isinstance(statement, Utility):
+            if serial and isinstance(statement, WORK):
+                return self._run_serially(prepared, parameters, again)
             if self._fresh and self.transaction is not None and statement.needs_no_snapshot:
                 self.transaction.used = False
             try:
                 return utility.run(self, statement, values)
             except StatementRestart:
                 return self._run(self._prepare_again(again, parameters), parameters, again)
+        if serial:
+            found = self._run_on_snapshot(prepared, values)
+            return self._run_serially(prepared, parameters, again) if found is None else found
         if self.transaction is None and not self.autocommit:
             self.begin()
         if self.transaction is None:
@@ -119,9 +147,116 @@ class StatementRunner(SessionState):
             for value, convert in zip(values, prepared.convert_parameters, strict=True)
         ]
 
-    def _run_autocommit(
-        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    def _run_serially(
+        self, prepared: Prepared, parameters: Parameters, again: str | ParsedStatement
     ) -> Result:
+        """The statement as a call of its own on the serial executor."""
+        statement = prepared.statement
+        if isinstance(statement, Copy) and not statement.to and self.database.call_log is not None:
+            raise NotSupportedError("COPY FROM cannot be recorded in a log of calls", hint="Use executemany.")
+
+        def work() -> Result:
+            result = self._run(prepared, parameters, again)
+            result.materialise()
+            return result
+
+        inputs = CallInputs(again if isinstance(again, str) else again.text, parameters)
+        name = prepared.tag
+        if isinstance(statement, Utility):
+            name = statement.routine.name if isinstance(statement, Call) else type(statement).__name__.upper()
+        result: Result = self.run_serially(name, work, inputs)
+        return result
+
+    def run_serially(self, name: str, work: Callable[[], Any], inputs: CallInputs | None) -> Any:
+        """Run some work, alone, as one transaction; what it depends on is recorded, if there are inputs."""
+        if not self.autocommit:
+            raise needs_autocommit()
+        return self.database.executor.run(SerialCall(self, name, work, inputs))
+
+    def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:
+        """Called by the serial executor when it is the call's turn, maybe in another thread."""
+        transactions = self.database.transactions
+        interrupt = self.interruption
+        if call.settings is not None:
+            self._use_settings(call.settings)
+            interrupt.clear()
+            limit = self.settings["statement_timeout"]
+            interrupt.deadline = monotonic() + limit / 1000 if limit else None
+        transaction, call.transaction = call.transaction, None
+        if transaction is None:
+            read_only = self.settings["default_transaction_read_only"]
+            transaction = transactions.begin_serial(self.interruption, read_only)
+        transactions.serial.prepare(transaction, record)
+        transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
+        self.transaction = transaction
+        self.catalog = self._catalog_of(transaction)
+        self._chance = self._seed = None
+        if self.given is not None:
+            transaction.began, self._seed = self.given
+        recorder = self.database.call_log
+        before = None if recorder is None else self.database.counter_positions()
+        deadline, timeout = interrupt.deadline, self.settings["procedure_timeout"]
+        if timeout:
+            own = monotonic() + timeout / 1000
+            if deadline is None or own < deadline:
+                interrupt.deadline = interrupt.procedure_deadline = own
+        try:
+            result = call.work()
+            if transaction.refused is None:
+                if recorder is None:
+                    self.commit()
+                else:
+                    self._commit_recorded(recorder, call, transaction, before)
+                before = None
+                return result
+        except BaseException:
+            if transaction.refused is None:
+                raise
+        finally:
+            interrupt.deadline, interrupt.procedure_deadline = deadline, None
+            if self.transaction is transaction:
+                self.rollback()
+            if recorder is not None and before is not None:
+                self._record_counters(recorder, before)
+        raise transaction.refused  # whatever became of it in a procedure that swallowed it
+
+    def _commit_recorded(
+        self, recorder: CallLog, call: SerialCall, transaction: Transaction, before: Any
+    ) -> None:
+        """Commit, with a record of the call ahead of it."""
+        store = self.database.store
+        changed = transaction.changed()
+        if not changed and self.database.counter_positions() == before:
+            self.commit()
+            return
+        if call.inputs is None:
+            raise NotSupportedError("this way of writing cannot be recorded in a log of calls")
+        commit = store.latest.commit_id + changed
+        recorder.append(record_of(call.inputs, commit, transaction.began, self._seed, self.settings))
+        try:
+            self.commit()
+        except BaseException:
+            if store.latest.commit_id < commit:
+                recorder.withdraw()
+            raise
+
+    def _record_counters(self, recorder: CallLog, before: dict[str, tuple[int, bool]]) -> None:
+        """A call that failed has drawn from these sequences all the same."""
+        drawn = {
+            name: position
+            for name, position in self.database.counter_positions().items()
+            if before.get(name) != position
+        }
+        if drawn:
+            recorder.append(RecordedCall(self.database.store.latest.commit_id, counters=drawn))
+
+    def replay(self, settings: dict[str, Any], time: float, seed: int | None) -> None:
+        """The statement to come is a recorded call, made with these."""
+        self._use_settings(settings)
+        self.given = (time, seed)
+
+    def _run_on_snapshot(self, prepared: Prepared, values: list[Any]) -> Result | None:
+        """A lone SELECT needs no transaction, if what is committed will do: None if not."""
         statement = prepared.statement
         locks = self.database.transactions.locks
         if isinstance(statement, Plan) and not prepared.locks_rows and not locks.barred:
@@ -136,6 +271,15 @@ class StatementRunner(SessionState):
                 result = self._stream(prepared, statement, context)
                 result.begin(None)
                 return result
+        return None
+
+    def _run_autocommit(
+        self, prepared: Prepared, values: list[Any], parameters: Parameters, again: str | ParsedStatement
+    ) -> Result:
+        found = self._run_on_snapshot(prepared, values)
+        if found is not None:
+            return found
+        statement = prepared.statement
         query = isinstance(statement, Plan) and not prepared.locks_rows
         self.begin(read_only=True if query else None)
         transaction = self.transaction
@@ -208,7 +352,7 @@ class StatementRunner(SessionState):
         if prepared.changes_rows:
             context = self._context(transaction, catalog, values)
             count, rows = run_change(statement, context)
-            tag = f"{prepared.tag} 0 {count}" if prepared.tag == "INSERT" else f"{prepared.tag} {count}"
+            tag = change_tag(prepared.tag, count)
             return Result(
                 tag, prepared.columns, rows if prepared.columns else None, None, count, prepared.convert
             )
@@ -255,8 +399,7 @@ class StatementRunner(SessionState):
     def run_plan(self, plan: Plan, values: list[Any]) -> int:
         """Run a resolved plan to its end; the number of rows."""
         with self.implicit_transaction() as transaction:
-            if transaction.locks.barred:
-                wait_to_read(plan, transaction)
+            self._may_read(plan, transaction)
             context = self._context(transaction, self.catalog, values)
             if changes_rows(plan):
                 return run_change(plan, context)[0]
@@ -269,7 +412,14 @@ class StatementRunner(SessionState):
     def stream_plan(self, plan: Plan, columns: Columns) -> Result:
         """The rows of a bound query; a transaction is open."""
         assert self.transaction is not None
-        if self.transaction.locks.barred:
-            wait_to_read(plan, self.transaction)
+        plan = resolve(optimize(plan))
+        self._may_read(plan, self.transaction)
         context = self._context(self.transaction, self.catalog, [])
-        return Result("SELECT", columns, None, run_query(resolve(optimize(plan)), context))
+        return Result("SELECT", columns, None, run_query(plan, context))
+
+    @staticmethod
+    def _may_read(plan: Plan, transaction: Transaction) -> None:
+        if transaction.locks_reads:
+            transaction.lock_tables_read(scanned_tables(plan))
+        if transaction.locks.barred:
+            wait_to_read(plan, transaction)

@@ -19,6 +19,7 @@ from minidb.errors import ProgrammingError
 from minidb.plan.system_view import SystemView
 from minidb.session import settings as settings_
 from minidb.session.prepared import Prepared
+from minidb.session.serial_views import SERIAL_VIEWS
 from minidb.session.state import SessionState
 from minidb.txn.environment import describe_plainly
 from minidb.txn.lock_report import lock_entries
@@ -448,6 +449,7 @@ _ALL: Final[Sequence[SystemView]] = (
         ),
         _activity,
     ),
+    *SERIAL_VIEWS,
 )
 
 SYSTEM_VIEWS: Final[dict[str, SystemView]] = {view.name: view for view in _ALL}

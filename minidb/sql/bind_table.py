@@ -25,6 +25,7 @@ from minidb.sql.names import identifier, position_of, refuse
 from minidb.sql.parse import parse_query
 from minidb.sql.row_locks import LockClause, strongest
 from minidb.sql.scope import Relation, Scope
+from minidb.txn.lock_modes import NO_KEY_UPDATE
 from minidb.value.sql_types import BIGINT, INTERVAL, TEXT, TIMESTAMP, Kind, SqlType
 
 HIDDEN_SCHEMAS: Final = frozenset({"pg_catalog", "information_schema"})
@@ -80,7 +81,8 @@ def bind_table(context: FromContext, tree: exp.Expression, left: Scope) -> Item:
     if locked is not None:
         assert isinstance(item.plan, Scan)
         key = binder.new_column("key", SqlType(Kind.BYTEA), relation.name)
-        item.plan = replace(item.plan, columns=(*item.plan.columns, key), key=key)
+        shared = locked.mode < NO_KEY_UPDATE
+        item.plan = replace(item.plan, columns=(*item.plan.columns, key), key=key, shared=shared)
         relation.marks = (RowMark(key, found, locked.mode, locked.wait),)
     if alias is not None:
         relation.original = name if relation.name != name else None

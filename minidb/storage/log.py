@@ -23,7 +23,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -120,11 +120,16 @@ class Segment:
         sync_data(self.descriptor)
         self.ahead = 0
 
-    def flush(self) -> None:
-        """Write and sync what is pending. If interrupted, doing it again is harmless: positions are fixed."""
+    def flush(self, before: Callable[[], None] | None = None) -> None:
+        """Write and sync what is pending. If interrupted, doing it again is harmless: positions are fixed.
+
+        `before` makes durable what must not be missing where these commits are.
+        """
         count = len(self.pending)  # others append meanwhile
         if count:
             entries = self.pending[:count]
+            if before is not None:
+                before()
             if entries[0][0] == self.ahead:
                 del entries[0]
             if entries:

@@ -63,6 +63,7 @@ class Store:
         self._segment = None if parts.log is None else parts.log.current
         self._checkpoint_mutex = threading.Lock()
         self._active = parts.generation
+        parts.generation = Generation()  # it links to all that follow, and would keep them in memory
         self._last_id = parts.last_id
         self._views: weakref.WeakSet[View] = weakref.WeakSet()
         root = None if parts.tree is None else parts.tree.begin_read()
@@ -71,6 +72,8 @@ class Store:
         self.latest = Snapshot(parts.last_id, self._view)
         self.durable = self.latest
         self._group = GroupCommit(self._flush, parts.last_id)
+        # Called before the log is synced: what must be durable before the commits up to `latest` are.
+        self.before_sync: Callable[[], None] | None = None
         self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if parts.read_only else None
         self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
         self._overloaded = False
@@ -211,7 +214,7 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            self._on_log(segment, segment.flush)
+            self._on_log(segment, partial(segment.flush, self.before_sync))
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
@@ -339,6 +342,8 @@ class Store:
 
     def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
         huge.seal()
+        if self.before_sync is not None:
+            self.before_sync()
         with self._checkpoint_mutex:
             if self._refuse is not None:
                 raise self._refuse()

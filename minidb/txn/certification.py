@@ -36,6 +36,8 @@ class Certification:
         self.read_set_limit = READ_SET_LIMIT
         self.snapshots: dict[int, TransactionState] = {}  # active, reading a snapshot (ssi)
         self.writers: dict[int, TransactionState] = {}  # active, may write: they could spoil a snapshot
+        self.serial_runs = False  # a serial transaction, which holds the graph's mutex
+        self.unrecorded = 0  # no commit after this one went past the graph: see `certify`
         self._deferred: dict[int, set[int]] = {}  # snapshot -> ids of DEFERRABLE readers that it would spoil
 
     # -- a transaction's life ---------------------------------------------------------------------------
@@ -47,6 +49,12 @@ class Certification:
             self.writers[transaction.id] = transaction
         if reads_snapshot:
             self.snapshots[transaction.id] = transaction
+        if self.serial_runs:  # that one may not have seen us, and does not record its reads then
+            with self.graph.mutex:
+                pass
+        if self.unrecorded > self.store.latest.commit_id:
+            with self.store.commit_mutex:
+                pass  # the commit that the graph does not know will be in the snapshot
 
     def is_safe(self, commit_id: int) -> bool:
         """Whether whoever takes the snapshot of that commit now, and only reads, can be on no cycle."""
@@ -79,11 +87,16 @@ class Certification:
         reads = transaction.reads
         if reads is None:
             return
-        if not graph.nodes and len(self.snapshots) == (transaction.id in self.snapshots):
-            # Nobody that it could conflict with is active or retained.
-            if transaction.writes or transaction.coarse_writes():
-                graph.last_commit_id = commit_id
-            return
+        if not graph.nodes and not transaction.coarse_writes():
+            if transaction.writes:
+                # Said before the look at who is active; `begin` looks in the reverse order, and waits until
+                # this is committed.
+                self.unrecorded = commit_id
+            if len(self.snapshots) == (transaction.id in self.snapshots):
+                # Nobody that it could conflict with is active or retained.
+                if transaction.writes:
+                    graph.last_commit_id = commit_id
+                return
         node = self._footprint(transaction, as_of, reads)
         found = graph.dependencies(node)
         path = graph.cycle(found)
@@ -94,6 +107,14 @@ class Certification:
         if node.changed() or found.before:  # else no edge leads to it, now or later: it is on no cycle
             graph.add(node, commit_id, found)
             transaction.certified = node
+
+    def hand_over(self, heirs: list[tuple[int, int]], commit_id: int, takes_long: bool) -> None:
+        """A commit, of any level, puts new storage in the place of old: who looked for rows in the old has
+        looked for those that come into the new. Called under the graph's mutex, as `certify` is."""
+        self.unrecorded = commit_id
+        if self.snapshots or self.graph.nodes or takes_long:
+            for old, heir in heirs:
+                self.graph.hand_over(old.to_bytes(PREFIX, "big"), heir.to_bytes(PREFIX, "big"), commit_id)
 
     def revoke(self, transaction: TransactionState) -> None:
         """The commit has failed after all."""
@@ -108,7 +129,7 @@ class Certification:
         self.writers.pop(transaction.id, None)
         transaction.certified = None
         graph = self.graph
-        if graph.nodes and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
+        if (graph.nodes or graph.heirs) and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
             self.prune()
 
     def prune(self) -> None:

@@ -138,7 +138,10 @@ class ConflictGraph:
     holds them), `by_key` finds those that have a key in common; `ranged` are those that need more than keys.
     """
 
-    __slots__ = ("by_key", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged", "size")
+    __slots__ = (
+        "by_key", "has_merged", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged",
+        "size",
+    )  # fmt: skip
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -146,7 +149,9 @@ class ConflictGraph:
         self.nodes: dict[Footprint, None] = {}  # in the order of their commits
         self.ranged: dict[Footprint, None] = {}  # those of them that are `coarse`
         self.by_key: dict[bytes, list[Footprint]] | None = None
+        self.heirs: dict[bytes, tuple[bytes, int]] = {}  # storage -> what replaced it, in which commit
         self.prune_at = FEW  # so many nodes are worth looking for some to drop
+        self.has_merged = False
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
 
@@ -155,6 +160,8 @@ class ConflictGraph:
     def dependencies(self, node: Footprint) -> Dependencies:
         """Every edge between a transaction that has not committed yet and a retained one."""
         found = Dependencies()
+        if self.heirs:
+            self._follow_heirs(node)
         if not self.nodes:
             return found
         reads, writes = node.reads, node.writes
@@ -177,6 +184,21 @@ class ConflictGraph:
                 self._of_ranges(node, other, found)
         return found
 
+    def hand_over(self, old: bytes, heir: bytes, commit_id: int) -> None:
+        """A table's storage is replaced: who looked for rows in the old would find those of the new."""
+        self.heirs[old] = heir, commit_id
+        for node in self.nodes:
+            self._follow_heirs(node)
+            if node.coarse:
+                self.ranged[node] = None
+
+    def _follow_heirs(self, node: Footprint) -> None:
+        for prefix in node.reads.prefixes() & self.heirs.keys():
+            while prefix in self.heirs:
+                prefix, _ = self.heirs[prefix]
+                node.reads.read_whole(prefix)
+            node.coarse = True
+
     def may_follow(self, keys: set[bytes], as_of: int) -> bool:
         """Whether anybody may have replaced one of these keys since that commit. Needs no mutex."""
         for other in tuple(self.nodes):
@@ -197,9 +219,11 @@ class ConflictGraph:
     @staticmethod
     def _of_existence(node: Footprint, other: Footprint, found: Dependencies) -> None:
         """What constraints found out, of the newest state, about whether keys exist."""
-        for key, seen in node.reads.existence.items():
-            if other.commit_id <= seen and key in other.writes and _changed_existence(other, key):
-                found.add(other, WR, key, True)
+        reads = node.reads
+        for seen_of in (reads.existence, reads.existence_later):
+            for key, seen in seen_of.items():
+                if key in other.writes and _changed_existence(other, key):
+                    _read(found, other, key, seen)
         for key in other.reads.existence:
             if key in node.writes and _changed_existence(node, key):
                 found.add(other, RW, key, True)
@@ -215,10 +239,9 @@ class ConflictGraph:
             for key in other.written_in(prefix):
                 _read(found, other, key, as_of)
         for read, seen in reads.existence_ranges:
-            if other.commit_id <= seen:
-                for key in other.written_in(read.prefix):
-                    if read.meets(key, other.old_value(key), other.writes[key]):
-                        found.add(other, WR, key, True)
+            for key in other.written_in(read.prefix):
+                if read.meets(key, other.old_value(key), other.writes[key]):
+                    _read(found, other, key, seen)
         if other not in found.before:
             self._of_its_ranges(node, other, found)
         if other.dropped or node.dropped:
@@ -348,9 +371,11 @@ class ConflictGraph:
         """Nobody is active who could still conflict with anybody."""
         self.nodes.clear()
         self.ranged.clear()
+        self.heirs.clear()
         self.by_key = None
         self.size = 0
         self.prune_at = FEW
+        self.has_merged = False
 
     def remove(self, node: Footprint) -> None:
         """Forget a node that has no incoming edge, or whose commit failed."""
@@ -367,11 +392,16 @@ class ConflictGraph:
     def prune(self, snapshots: list[int]) -> None:
         """Drop what can be in no cycle any more; `snapshots`: what active transactions (and the next) see."""
         oldest = min(snapshots)
+        if self.heirs:
+            self.heirs = {old: found for old, found in self.heirs.items() if found[1] > oldest}
         free = self._free(oldest)
         while free:
             for node in free:
                 self.remove(node)
             free = self._free(oldest)
+        if self.has_merged:
+            for node in self._out_of_reach(oldest):
+                self.remove(node)
         if self.size > self.limit:
             self._summarise(sorted(snapshots))
         if not self.nodes:
@@ -386,6 +416,20 @@ class ConflictGraph:
             if not node.incoming:
                 free.append(node)
         return free
+
+    def _out_of_reach(self, oldest: int) -> list[Footprint]:
+        """Whom no path reaches from a node that can get a new edge in. `_free` finds them one by one; but
+        not in a circle, and merging may make one: A -> B -> C, and A and C become one."""
+        todo = [node for node in self.nodes if node.commit_id > oldest and node.changed()]
+        reached = set(todo)
+        for node in todo:
+            for successor in node.successors:
+                if successor not in reached:
+                    reached.add(successor)
+                    todo.append(successor)
+        left = [node for node in self.nodes if node not in reached]
+        self.has_merged = any(node.merged > 1 for node in reached)
+        return left
 
     # -- memory -----------------------------------------------------------------------------------------
 
@@ -415,6 +459,7 @@ class ConflictGraph:
         merged.commit_id = last.commit_id
         merged.first_commit_id = nodes[0].first_commit_id
         merged.merged = sum([node.merged for node in nodes])
+        self.has_merged = self.has_merged or len(nodes) > 1
         for node in nodes:
             for successor, edge in node.successors.items():
                 if successor not in members:

@@ -13,6 +13,7 @@ what a level must remember of a transaction belongs into the transaction.
 | REPEATABLE READ | per transaction | 40001, first updater wins |
 | SERIALIZABLE, ssi | per transaction | 40001, first updater wins |
 | SERIALIZABLE, 2pl | the newest commit, under locks | cannot happen: the read locked it |
+| SERIALIZABLE, serial | the newest commit | cannot happen: nobody else commits |
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import ClassVar
 
 from minidb.storage.store import Store
 from minidb.txn.read_set import ReadRange
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import LockRequest, LockTarget, TransactionState
 
 
 class StatementRestart(Exception):
@@ -32,6 +33,19 @@ class StatementRestart(Exception):
     savepoint, which keeps the locks, calls `new_statement()` and runs the statement again. Each round holds
     at least one lock more, so the rounds end.
     """
+
+
+class MustWait(BaseException):
+    """A serial transaction would have to wait for a lock, and must not.
+
+    A signal to the serial executor; no Exception, so that a procedure that catches those lets it pass. The
+    executor undoes the call, and runs it again when its caller has got the lock.
+    """
+
+    def __init__(self, request: LockRequest, blockers: tuple[TransactionState, ...]) -> None:
+        super().__init__()
+        self.request = request
+        self.blockers = blockers
 
 
 class ConcurrencyControl:
@@ -74,6 +88,10 @@ class ConcurrencyControl:
     def before_commit(self, transaction: TransactionState, commit_id: int) -> None:
         """The transaction is about to commit under that id (or, having written nothing, to end at it); called
         under the graph's and the commit mutex, may refuse."""
+
+    def commit_huge(self, commit: Callable[[], None]) -> None:
+        """Carry out the commit of a transaction whose writes went to disk."""
+        commit()
 
     def commit_failed(self, transaction: TransactionState) -> None:
         """The commit that `before_commit` let pass has failed."""

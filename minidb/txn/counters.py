@@ -7,7 +7,8 @@ more while it is busy), and they are given out without touching the log. After a
 was reserved: values may be skipped, none comes twice. The reservation need not be synced by itself: whatever
 used a value commits after it in the log, so it is durable only if the reservation is.
 
-Lock order: Counter.mutex, then Store.commit_mutex.
+Lock order: Store.commit_mutex, which the serial executor may hold already, then Counter.mutex. What needs no
+reservation takes the second only.
 """
 
 from __future__ import annotations
@@ -74,6 +75,13 @@ class Counter:
         """nextval."""
         with self.mutex:
             value = self._following()
+            if self._left > 0:
+                self._left -= 1
+                self.value = value
+                self.called = True
+                return value
+        with self._committer.store.commit_mutex, self.mutex:
+            value = self._following()
             if self._left == 0:
                 self._reserve(value, self._ahead)
                 self._ahead = min(2 * self._ahead, _MOST_AHEAD)
@@ -84,7 +92,7 @@ class Counter:
 
     def next_many(self, count: int) -> list[int]:
         """nextval, `count` times, with one reservation for all."""
-        with self.mutex:
+        with self._committer.store.commit_mutex, self.mutex:
             if count > self._left:
                 # A cycle or the limit within the run is left to the slow way, which knows what to do there.
                 first = self._following()
@@ -109,7 +117,7 @@ class Counter:
                 f"({self.minimum}..{self.maximum})",
                 sqlstate="22003",
             )
-        with self.mutex:
+        with self._committer.store.commit_mutex, self.mutex:
             self._committer.autonomously({self._key: _STATE.pack(value, called)})
             self.value = value
             self.called = called
@@ -117,7 +125,7 @@ class Counter:
 
     def flush(self) -> None:
         """Store exactly where the counter is, so that a clean restart skips nothing."""
-        with self.mutex:
+        with self._committer.store.commit_mutex, self.mutex:
             if self._left:
                 self._committer.autonomously({self._key: _STATE.pack(self.value, self.called)})
                 self._left = 0

@@ -22,6 +22,7 @@ from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import NEXT_KEY, PREDICATE, SSI, IsolationLevel
 from minidb.txn.read_committed import ReadCommitted
+from minidb.txn.serial import Serial
 from minidb.txn.serializable_snapshot import SerializableSnapshot
 from minidb.txn.snapshot_isolation import SnapshotIsolation
 from minidb.txn.transaction import Transaction
@@ -46,6 +47,7 @@ class TransactionalStore(Environment):
             PREDICATE: TwoPhaseLocking(*shared, next_key=False),
             NEXT_KEY: TwoPhaseLocking(*shared, next_key=True),
         }
+        self.serial = Serial(store, self.describe, self.committer.author_of, self.certification)
         self._next_transaction_id = count(1).__next__
 
     def begin(
@@ -80,6 +82,14 @@ class TransactionalStore(Environment):
             self.certification.begin(transaction, strategy == SSI, read_only)
             if strategy == SSI:
                 transaction.remember_keys()
+        return transaction
+
+    def begin_serial(self, interrupt: Interrupt, read_only: bool) -> Transaction:
+        """A transaction for the serial executor (serial.py), which prepares it when it is its turn."""
+        transaction = Transaction(
+            self, self._next_transaction_id(), IsolationLevel.SERIALIZABLE, self.serial, read_only, interrupt
+        )
+        self.active[transaction.id] = transaction
         return transaction
 
     def is_safe(self, snapshot: Snapshot) -> bool:

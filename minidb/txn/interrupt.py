@@ -13,18 +13,21 @@ from minidb.errors import DatabaseError, InternalError, QueryCanceled
 
 USER_REQUEST = "canceling statement due to user request"
 STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
+PROCEDURE_TIMEOUT = "canceling procedure due to procedure timeout"
 TRANSACTION_TIMEOUT = "terminating transaction due to transaction timeout"
 
 
 class Interrupt:
     """`requested` and `deadline` are polled once per batch; `signal` wakes the lock wait there is, if any."""
 
-    __slots__ = ("deadline", "ends_transaction", "reason", "requested", "signal")
+    __slots__ = ("deadline", "ends_transaction", "procedure_deadline", "reason", "requested", "signal")
 
     def __init__(self) -> None:
         self.requested = False
         self.reason = USER_REQUEST
         self.deadline: float | None = None  # time.monotonic() at which a timeout strikes
+        self.procedure_deadline: float | None = None  # the same, of a call under serial execution: set if it
+        # comes before `deadline`, which is then the same moment
         self.ends_transaction = False  # it is transaction_timeout's, not statement_timeout's
         self.signal: SimpleQueue[None] | None = None
 
@@ -53,4 +56,4 @@ class Interrupt:
         """What a statement fails with whose deadline has passed."""
         if self.ends_transaction:
             return InternalError(TRANSACTION_TIMEOUT, sqlstate="25P04")
-        return QueryCanceled(STATEMENT_TIMEOUT)
+        return QueryCanceled(STATEMENT_TIMEOUT if self.procedure_deadline is None else PROCEDURE_TIMEOUT)

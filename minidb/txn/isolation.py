@@ -33,7 +33,8 @@ _LEVELS = {level.value: level for level in IsolationLevel}
 # `serializable_strategy`: how SERIALIZABLE is reached; `range_locking`: how '2pl' locks ranges.
 SSI = "ssi"
 TWO_PHASE_LOCKING = "2pl"
-STRATEGIES = (SSI, TWO_PHASE_LOCKING)
+SERIAL = "serial"
+STRATEGIES = (SSI, TWO_PHASE_LOCKING, SERIAL)
 PREDICATE = "predicate"
 NEXT_KEY = "next-key"
 RANGE_LOCKINGS = (PREDICATE, NEXT_KEY)

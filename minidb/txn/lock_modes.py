@@ -25,6 +25,7 @@ PASS: Final = 16
 # What waits for transactions rather than in the queue of one object (range_locks.py).
 RANGE_READ: Final = 256  # a range, to be read
 RANGE_WRITE: Final = 512  # rows that somebody's range may hold
+SERIAL_TURN: Final = 2048  # the end of those whose ranges a call under serial execution would write into
 SAFE_SNAPSHOT: Final = 1024  # the end of all that could spoil a READ ONLY DEFERRABLE transaction's snapshot
 
 ROW_CONFLICTS: Final[dict[int, int]] = {
@@ -47,6 +48,7 @@ RANGE_NAMES: Final[dict[int, str]] = {
     RANGE_READ: "SHARE",
     RANGE_WRITE: "writing",
     SAFE_SNAPSHOT: "a safe snapshot",
+    SERIAL_TURN: "ranges that others have locked",
 }
 
 

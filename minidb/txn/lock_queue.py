@@ -13,6 +13,7 @@ from minidb.txn.lock_modes import (
     RANGE_WRITE,
     ROW_CONFLICTS,
     SAFE_SNAPSHOT,
+    SERIAL_TURN,
     TABLE_CONFLICTS,
     UPDATE,
     mode_name,
@@ -122,7 +123,7 @@ class LockQueues:
     def describe_request(self, request: LockRequest) -> str:
         """Mode and object: `FOR UPDATE on row (1) of table accounts`."""
         name = mode_name(request.mode, isinstance(request.target, int | AdvisoryKey))
-        if request.mode == SAFE_SNAPSHOT:
+        if request.mode in (SAFE_SNAPSHOT, SERIAL_TURN):
             return name
         return f"{name} {'' if request.mode == RANGE_WRITE else 'on '}{self.describe(request.target)}"
 

@@ -30,6 +30,7 @@ from queue import Empty
 from time import monotonic
 
 from minidb.errors import DatabaseError, LockNotAvailable, QueryCanceled
+from minidb.txn.control import MustWait
 from minidb.txn.deadlock import deadlock_error, find_cycle
 from minidb.txn.lock_modes import (
     NO_KEY_UPDATE,
@@ -38,6 +39,7 @@ from minidb.txn.lock_modes import (
     RANGE_WRITE,
     ROW_CONFLICTS,
     SAFE_SNAPSHOT,
+    SERIAL_TURN,
     TABLE_CONFLICTS,
     UPDATE,
     WEAK_TABLE_MODES,
@@ -273,7 +275,7 @@ class LockTable(LockQueues):
                     self.pump(queue)
             for request in list(self.ranges.parked):
                 if request.owner is owner:
-                    self.ranges.withdraw(request)
+                    self._withdraw(request)
 
     # -- ranges -------------------------------------------------------------------------------------------
 
@@ -288,11 +290,26 @@ class LockTable(LockQueues):
         """Called after these keys were written: wait for those who hold a range that the writes meet."""
         self._park(LockRequest(owner, RangeWrite(keys), RANGE_WRITE, False), latest)
 
-    def wait_for_end(self, owner: TransactionState, others: tuple[TransactionState, ...]) -> None:
+    def wait_for_end(
+        self, owner: TransactionState, others: tuple[TransactionState, ...], why: int = SAFE_SNAPSHOT
+    ) -> None:
         """Wait until all of these transactions have ended."""
-        request = LockRequest(owner, RangeWrite([]), SAFE_SNAPSHOT, False)
+        request = LockRequest(owner, RangeWrite([]), why, False)
         request.blocked_by = others
         self._park(request, request.latest)
+
+    def wait_as(self, owner: TransactionState, refused: MustWait) -> None:
+        """Get the lock that a serial transaction was refused, in its place in the queue; or let those end who
+        are in its way, where it is not a lock that can be held."""
+        target, mode = refused.request.target, refused.request.mode
+        if isinstance(target, int):
+            self.lock_table(owner, target, mode)
+        elif isinstance(target, AdvisoryKey):
+            self.lock_advisory(owner, target, mode)
+        elif isinstance(target, bytes) and mode != PASS:
+            self.lock_row(owner, target, mode)
+        else:
+            self.wait_for_end(owner, refused.blockers, SERIAL_TURN)
 
     def _park(self, request: LockRequest, latest: Lookup) -> None:
         """Grant a request that waits for transactions rather than in a queue, now or when they have ended."""
@@ -308,10 +325,14 @@ class LockTable(LockQueues):
                     self.ranges.parked.remove(request)
                     request.granted = True
                     return
+                if owner.never_waits:
+                    self.ranges.withdraw(request)
+                    owner.refused = MustWait(request, request.blocked_by)
+                    raise owner.refused
                 cycle = find_cycle(request, self.blockers)
                 if cycle is not None:
                     error = deadlock_error(cycle, self.describe_request)
-                    self.ranges.withdraw(request)
+                    self._withdraw(request)
                     self.deadlocks += 1
                     raise error
                 self._begin_wait(request)
@@ -323,14 +344,22 @@ class LockTable(LockQueues):
     def _release_ranges(self, owner: TransactionState) -> None:
         """The transaction has ended: look again, in the order of asking, at who may go on."""
         with self.mutex:
-            ranges = self.ranges
-            ranges.release(owner)
-            for request in list(ranges.parked):
-                request.blocked_by = ranges.blockers(request, request.latest)
-                if not request.blocked_by:
-                    request.granted = True
-                    ranges.parked.remove(request)
-                    self._let_go_on(request)
+            self.ranges.release(owner)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Grant, in the order of asking, what no longer has anybody to wait for. Under the mutex."""
+        ranges = self.ranges
+        for request in list(ranges.parked):
+            request.blocked_by = ranges.blockers(request, request.latest)
+            if not request.blocked_by:
+                request.granted = True
+                ranges.parked.remove(request)
+                self._let_go_on(request)
+
+    def _withdraw(self, request: LockRequest) -> None:
+        self.ranges.withdraw(request)
+        self._look_again()  # others may have waited behind it
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -401,6 +430,12 @@ class LockTable(LockQueues):
             waiting.remove(request)
             self.pump(queue)
             return None
+        if owner.never_waits:
+            blockers = tuple(self.blockers(request))
+            waiting.remove(request)
+            self.pump(queue)
+            owner.refused = MustWait(request, blockers)
+            raise owner.refused
         cycle = find_cycle(request, self.blockers)
         if cycle is not None:
             error = deadlock_error(cycle, self.describe_request)
@@ -525,7 +560,7 @@ class LockTable(LockQueues):
                         failure.detail = self._waited_for(request)
                     owner.waiting = None
                     if request.blocked_by is not None:
-                        self.ranges.withdraw(request)
+                        self._withdraw(request)
                     else:
                         assert not isinstance(request.target, ReadRange | RangeWrite)
                         queue = self.queues[request.target]

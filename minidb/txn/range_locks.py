@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from minidb.txn.lock_modes import RANGE_READ, RANGE_WRITE, SAFE_SNAPSHOT
+from minidb.txn.lock_modes import RANGE_READ, RANGE_WRITE, SAFE_SNAPSHOT, SERIAL_TURN
 from minidb.txn.read_set import PREFIX, ReadRange
 from minidb.txn.state import LockRequest, RangeWrite, TransactionState
 
@@ -54,7 +54,7 @@ class RangeLocks:
             return tuple(self._writers(request, latest))
         if request.mode == RANGE_WRITE:
             return tuple(self._readers(request, latest))
-        assert request.mode == SAFE_SNAPSHOT
+        assert request.mode in (SAFE_SNAPSHOT, SERIAL_TURN)
         return tuple([each for each in request.blocked_by or Nothing if each.id in self.active])
 
     def _writers(self, request: LockRequest, latest: Lookup) -> Iterable[TransactionState]:

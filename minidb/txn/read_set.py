@@ -63,7 +63,7 @@ def whole(prefix: bytes) -> ReadRange:
 class ReadSet:
     """See the module. Filled by one transaction's thread, read by others once it has committed."""
 
-    __slots__ = ("existence", "existence_ranges", "keys", "limit", "ranges", "whole")
+    __slots__ = ("existence", "existence_later", "existence_ranges", "keys", "limit", "ranges", "whole")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -71,8 +71,10 @@ class ReadSet:
         self.ranges: list[ReadRange] = []
         self.whole: set[bytes] = set()  # prefixes of which everything counts as read
         # Constraints look at the newest state instead of the snapshot, and only at whether a key exists:
-        # key or range -> the commit as of which they looked.
+        # key or range -> the commit as of which they looked, first and last (what was undone in between may
+        # have given back the lock that kept the answer).
         self.existence: dict[bytes, int] = {}
+        self.existence_later: dict[bytes, int] = {}
         self.existence_ranges: list[tuple[ReadRange, int]] = []
 
     def __bool__(self) -> bool:
@@ -96,6 +98,31 @@ class ReadSet:
         if len(self.ranges) > self.limit // KEYS_PER_RANGE:
             prefix, _ = Counter([each.prefix for each in self.ranges]).most_common(1)[0]
             self.read_whole(prefix)
+
+    def add_existence(self, key: bytes, seen: int) -> None:
+        """Whether the key exists was found out as of the commit `seen`, the newest."""
+        if self.existence.setdefault(key, seen) != seen:
+            self.existence_later[key] = seen
+        if len(self.existence) > self.limit:
+            prefix, _ = Counter([each[:PREFIX] for each in self.existence]).most_common(1)[0]
+            first = min([at for each, at in self.existence.items() if each[:PREFIX] == prefix])
+            for each in [each for each in self.existence if each[:PREFIX] == prefix]:
+                del self.existence[each]
+                self.existence_later.pop(each, None)
+            self._see_whole(prefix, first, seen)
+
+    def add_existence_range(self, read: ReadRange, seen: int) -> None:
+        """The same of the rows of a range."""
+        self.existence_ranges.append((read, seen))
+        if len(self.existence_ranges) > self.limit // KEYS_PER_RANGE:
+            prefix, _ = Counter([each.prefix for each, _ in self.existence_ranges]).most_common(1)[0]
+            self._see_whole(prefix, seen, seen)
+
+    def _see_whole(self, prefix: bytes, first: int, last: int) -> None:
+        """All of a storage id, as of commits between two: as of both, which has the edges of either."""
+        first = min([first, *[seen for read, seen in self.existence_ranges if read.prefix == prefix]])
+        ranges = [each for each in self.existence_ranges if each[0].prefix != prefix]
+        self.existence_ranges = [*ranges, (whole(prefix), first), (whole(prefix), last)]
 
     def coarsen(self) -> None:
         """Fewer keys: those of the storage ids with most of them become a range, or all."""

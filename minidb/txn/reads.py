@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Iterable, Iterator
 from time import time
-from typing import Final
+from typing import Any, Final
 
 from minidb.storage.huge import HugeWrites
 from minidb.storage.snapshot import Snapshot
@@ -115,7 +115,8 @@ class TransactionReads(TransactionState):
         self.huge: HugeWrites | None = None
         self.base: Snapshot | HugeReader = self.snapshot  # what lies below the overlay
         self.statement_start = 0  # an index into `undo`; negative where that has been cut off
-        self.dropped: list[tuple[int, int]] = []  # (position, storage id): ranges that end to exist
+        # (position, storage id, the one in its place or 0): ranges that end to exist
+        self.dropped: list[tuple[int, int, int]] = []
         self._reader: Reader | None = None  # the running statement's, once it needed one
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
@@ -191,14 +192,20 @@ class TransactionReads(TransactionState):
     def rollback_to(self, position: int) -> None:
         """Undo what was written since; locks stay."""
         index = position - self.base_position
+        undone = self.undo[max(0, index) :] if self.reads is not None else ()
         if index >= 0:
             if index < len(self.undo):
                 self._own_writes().rollback_to(index)
         else:
             assert self.huge is not None
+            if self.reads is not None:
+                for prefix in self.huge.prefixes:
+                    self.reads.read_whole(prefix)
             self.huge.rollback_to(position)
             self._begin_overlay(position)
             index = 0
+        if undone:
+            self._remember_undone(undone)
         if self.statement_start > index:
             self.statement_start = index
         self._reader = None
@@ -211,6 +218,16 @@ class TransactionReads(TransactionState):
         if self._accounted > index:
             self._accounted = index
         self._account_at = index + ACCOUNT_EVERY
+
+    def _remember_undone(self, undone: Iterable[tuple[bytes, Any]]) -> None:
+        """That a key could be written has told whether it was there: what stays written needs no note of it,
+        as whoever writes that key too is ordered by it."""
+        writes = self.writes
+        for key, previous in undone:
+            keys = [key] if key else previous or ()
+            for each in keys:
+                if each not in writes:
+                    self.saw_existence(each)
 
     def changed(self) -> bool:
         """Whether there is anything to commit."""
@@ -323,12 +340,12 @@ class TransactionReads(TransactionState):
     def saw_existence(self, key: bytes) -> None:
         """Whether the newest committed state holds `key` has decided something."""
         if self.reads is not None:
-            self.reads.existence[key] = self.store.latest.commit_id
+            self.reads.add_existence(key, self.store.latest.commit_id)
 
     def saw_rows(self, read: ReadRange) -> None:
         """Which rows of a range the newest committed state holds has decided something."""
         if self.reads is not None:
-            self.reads.existence_ranges.append((read, self.store.latest.commit_id))
+            self.reads.add_existence_range(read, self.store.latest.commit_id)
 
     # -- memory -----------------------------------------------------------------------------------------
 
@@ -338,7 +355,7 @@ class TransactionReads(TransactionState):
     def coarse_writes(self) -> Collection[bytes]:
         if not self.dropped and self.huge is None:
             return ()
-        found = {storage_id.to_bytes(PREFIX, "big") for _, storage_id in self.dropped}
+        found = {id.to_bytes(PREFIX, "big") for _, *ids in self.dropped for id in ids if id}
         return found if self.huge is None else found | self.huge.prefixes
 
     def _spill(self) -> None:

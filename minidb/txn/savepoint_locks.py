@@ -4,8 +4,10 @@
     ROLLBACK TO      what is held now and was not, or was held in a weaker mode, goes back to the mark
 
 Whoever undoes its writes has no more to protect by their locks. What it has *read* stays read, though: under
-two-phase locking every lock is kept to the end. So are those of a transaction that holds very many (a mark
-would cost too much each time), or has traded its row locks for one on all rows.
+two-phase locking every lock is kept to the end, and so are those of a SERIALIZABLE transaction one of whose
+constraints has looked past its snapshot: only locks keep what it found as it was. So are those of a
+transaction that holds very many (a mark would cost too much each time), or has traded its row locks for one
+on all rows.
 """
 
 from __future__ import annotations

@@ -50,13 +50,19 @@ class SerializableSnapshot(ConcurrencyControl):
         self.locks = locks
 
     def after_snapshot(self, transaction: TransactionState) -> None:
-        certification = self.certification
         if not transaction.read_only:
             return
+        certification = self.certification
+        if transaction.reads is None:
+            # An earlier statement (LOCK TABLE) has found a safe snapshot, and given it back.
+            certification.begin(transaction, True, True)
+            transaction.take_snapshot()
         if transaction.deferrable:
             self._await_safe_snapshot(transaction)
         elif certification.is_safe(transaction.snapshot.commit_id):
             certification.forget_reads(transaction)
+        else:
+            transaction.see_latest()  # what is committed and not durable yet may have left the graph
 
     def _await_safe_snapshot(self, transaction: TransactionState) -> None:
         certification = self.certification

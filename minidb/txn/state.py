@@ -89,8 +89,10 @@ class TransactionState:
         "interrupted",
         "level",
         "lock_timeout_ms",
+        "never_waits",
         "read_only",
         "reads",
+        "refused",
         "snapshot",
         "table_locks",
         "used",
@@ -115,6 +117,8 @@ class TransactionState:
         self.reads: ReadSet | None = None  # where the level remembers what was read
         self.certified: Footprint | None = None  # its node in the conflict graph, once it commits
         self.interrupt = interrupt
+        self.refused: BaseException | None = None  # that MustWait, which may have been swallowed
+        self.never_waits = False  # it fails with MustWait instead
         self.lock_timeout_ms = 0  # 0: wait as long as it takes
         self.held: dict[bytes, int] = {}  # key -> strongest row mode
         self.table_locks: dict[int, int] = {}  # storage id -> mask of table modes

@@ -146,7 +146,9 @@ class Transaction(TransactionReads):
 
     def release_locks_since(self, mark: LockMark) -> None:
         """After `rollback_to` the position of the same moment: give back what was locked since."""
-        release_since(self.locks, self, mark)
+        reads = self.reads
+        if reads is None or not (reads.existence or reads.existence_ranges):
+            release_since(self.locks, self, mark)
 
     def waiting_for(self) -> str | None:
         """The lock it waits for at this moment, and who has it. From any thread."""
@@ -377,11 +379,12 @@ class Transaction(TransactionReads):
                 return place
         return None
 
-    def drop_range(self, storage_id: int) -> None:
-        """All keys under `storage_id` end to exist at commit (DROP, TRUNCATE). The table is locked."""
+    def drop_range(self, storage_id: int, heir: int = 0) -> None:
+        """All keys under `storage_id` end to exist at commit (DROP, TRUNCATE); `heir` is where
+        rows are from then on. The table is locked."""
         if self.read_only:
             raise self._cannot_write()
-        self.dropped.append((self.savepoint(), storage_id))
+        self.dropped.append((self.savepoint(), storage_id, heir))
         self.undo.append((b"", None))  # so that the drop has a position of its own to roll back to
 
     def next_row_id(self, storage_id: int) -> int:
@@ -433,16 +436,19 @@ class Transaction(TransactionReads):
                 self.control.after_statement(self)
 
     def commit(self) -> None:
-        """Make the writes the newest commit, and durable before this returns; else roll back and raise."""
+        """Make the writes the newest commit, and durable before this returns; else roll back and raise.
+        One that never waits leaves it to the serial executor to make it durable."""
         if self.state is not ACTIVE:
             raise self._cannot_write()
         if self.huge is not None and self.base_position > 0:
-            self._commit_huge()
+            self.control.commit_huge(self._commit_huge)
             return
         if self.undo:
             self._commit_writes()
             return
-        may_wait = self.synchronous_commit and (not self.read_only or self._saw_latest)
+        may_wait = (
+            self.synchronous_commit and not self.never_waits and (not self.read_only or self._saw_latest)
+        )
         if self.reads is not None:
             self._certify_reads()
         self._end(COMMITTED)
@@ -462,7 +468,7 @@ class Transaction(TransactionReads):
 
     def _commit_writes(self) -> None:
         try:
-            if self.control.watches_commit:
+            if self.control.watches_commit or self.dropped:
                 with self._graph.mutex:
                     commit_id = self._publish(True)
             else:
@@ -472,14 +478,14 @@ class Transaction(TransactionReads):
             raise
         self.state = COMMITTED  # whatever happens from here on, an interruption included
         self._end(COMMITTED)
-        if self.synchronous_commit:
+        if self.synchronous_commit and not self.never_waits:
             self.store.sync(commit_id)
 
     def _publish(self, watched: bool) -> int:
         return self.environment.committer.publish(
             self.id,
             self.writes,
-            [storage_id for _, storage_id in self.dropped],
+            [storage_id for _, storage_id, _ in self.dropped],
             self._prepare_commit if watched else None,
             self._revoke_commit if watched else None,
             self.synchronous_commit,
@@ -487,7 +493,7 @@ class Transaction(TransactionReads):
 
     def _publish_huge(self) -> int:
         assert self.huge is not None
-        dropped = [storage_id for _, storage_id in self.dropped]
+        dropped = [storage_id for _, storage_id, _ in self.dropped]
         return self.environment.committer.publish_huge(self.id, self.huge, dropped)
 
     def _commit_huge(self) -> None:
@@ -495,10 +501,10 @@ class Transaction(TransactionReads):
         try:
             if self.undo:
                 self._spill()
-            if self.control.watches_commit:
+            if self.control.watches_commit or self.dropped:
                 # Others certify when this has its place among the commits, which takes a while.
                 with self._graph.mutex:
-                    self.control.before_commit(self, self.store.latest.commit_id + 1)
+                    self._before_commit(self.store.latest.commit_id + 1, True)
                     commit_id = self._publish_huge()
                     if self.certified is not None:
                         self.certified.commit_id = self.certified.first_commit_id = commit_id
@@ -528,9 +534,15 @@ class Transaction(TransactionReads):
 
     def _prepare_commit(self, commit_id: int) -> None:
         """Under the commit mutex: nothing else commits until this one has."""
+        self._before_commit(commit_id, False)
+        self._announce(commit_id)
+
+    def _before_commit(self, commit_id: int, takes_long: bool) -> None:
         if self.control.watches_commit:
             self.control.before_commit(self, commit_id)
-        self._announce(commit_id)
+        if self.dropped:
+            heirs = [(old, heir) for _, old, heir in self.dropped if heir]
+            self.environment.certification.hand_over(heirs, commit_id, takes_long)
 
     def _announce(self, commit_id: int) -> None:
         if self._catalog_from >= 0:
@@ -559,7 +571,7 @@ class Transaction(TransactionReads):
             self.locks.release_all(self)
         else:
             self.environment.active.pop(self.id, None)
-            if self.queues or self.locks.ranges.parked:
+            if self.queues or self.announced or self.locks.ranges.parked:
                 self.locks.release_all(self)
         self.state = state
         # Open results may still read the overlay; whoever writes now is told that the transaction ended.

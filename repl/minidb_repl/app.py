@@ -5,11 +5,14 @@ minidb FILE -c SQL | -f SCRIPT  runs it and ends; exit status 1 on an error
 minidb slt FILES...             runs sqllogictest files
 minidb isolation FILES...       runs isolation specs
 minidb check FILE               verifies a database
+minidb replay CALLS FILE        runs a log of calls again, in an empty database
+minidb digest FILE              prints a digest of every table
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +31,24 @@ def main(arguments: list[str] | None = None) -> int:
     return _guarded(lambda: _shell(options))
 
 
+_TOOL_HELP = """\
+In the shell, \\? lists its commands. The exit status is 1 after an error.
+
+tools (each has a --help):
+  minidb check FILE          verify a database: log, pages, rows, indexes
+  minidb slt FILES...        run sqllogictest files
+  minidb isolation FILES...  run isolation specs
+  minidb replay CALLS FILE   run the recorded calls of serial execution again
+  minidb digest FILE         a digest of every table
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minidb",
         description="An SQL database in a directory. Without -c, -f or piped input: an interactive shell.",
-        epilog="Tools: minidb slt FILES...   minidb isolation FILES...   minidb check FILE",
+        epilog=_TOOL_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "file",
@@ -40,11 +56,21 @@ def _parser() -> argparse.ArgumentParser:
         default=":memory:",
         help="the database, made if need be (default :memory:)",
     )
-    parser.add_argument("-c", "--command", action="append", metavar="SQL", help="run this SQL and end")
-    parser.add_argument("-f", "--script", action="append", metavar="SCRIPT", help="run this file and end")
+    parser.add_argument(
+        "-c", "--command", action="append", metavar="SQL", help="run this SQL and end; may be repeated"
+    )
+    parser.add_argument(
+        "-f",
+        "--script",
+        action="append",
+        metavar="SCRIPT",
+        help="run this file (-: standard input) and end; may be repeated",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", dest="format", action="store_const", const="csv", help="print results as CSV")
-    form.add_argument("--json", dest="format", action="store_const", const="json", help="results as JSON")
+    form.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="print results as JSON"
+    )
     parser.add_argument("--version", action="version", version=f"minidb {minidb.__version__}")
     return parser
 
@@ -71,7 +97,7 @@ def _shell(options: argparse.Namespace) -> int:
 
 def _check(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="minidb check", description="Verify a database's log, pages and rows."
+        prog="minidb check", description="Verify a database's log, pages, rows and indexes."
     )
     parser.add_argument("file", help="the database")
     options = parser.parse_args(arguments)
@@ -80,6 +106,44 @@ def _check(arguments: list[str]) -> int:
         print(problem)
     print(f"{options.file}: {'ok' if not problems else f'{len(problems)} problems'}")
     return 1 if problems else 0
+
+
+def _replay(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="minidb replay", description="Run a log of calls again, then print a digest of every table."
+    )
+    parser.add_argument("calls", help="the log, made with record_calls")
+    parser.add_argument("file", help="an empty database, made if need be")
+    parser.add_argument(
+        "--procedures",
+        metavar="MODULE",
+        help="a Python module whose register(connection) registers the procedures in Python",
+    )
+    options = parser.parse_args(arguments)
+    register = None
+    if options.procedures is not None:
+        try:
+            register = importlib.import_module(options.procedures).register
+        except (ImportError, AttributeError) as error:
+            parser.error(f"--procedures: {error}")
+    calls = minidb.replay(options.calls, options.file, register)
+    print(f"{calls} calls")
+    _print_digest(options.file)
+    return 0
+
+
+def _digest(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="minidb digest", description="Print a digest of every table, to compare databases by."
+    )
+    parser.add_argument("file", help="the database")
+    _print_digest(parser.parse_args(arguments).file)
+    return 0
+
+
+def _print_digest(path: str) -> None:
+    for name, rows, found in minidb.digest(path):
+        print(f"{found}  {name} ({rows} rows)")
 
 
 def _slt(arguments: list[str]) -> int:
@@ -94,7 +158,13 @@ def _isolation(arguments: list[str]) -> int:
     return isolation(arguments)
 
 
-_TOOLS: dict[str, Callable[[list[str]], int]] = {"slt": _slt, "isolation": _isolation, "check": _check}
+_TOOLS: dict[str, Callable[[list[str]], int]] = {
+    "slt": _slt,
+    "isolation": _isolation,
+    "check": _check,
+    "replay": _replay,
+    "digest": _digest,
+}
 
 
 def _guarded(work: Callable[[], int]) -> int:

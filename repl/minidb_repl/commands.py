@@ -73,7 +73,10 @@ def _include(runner: Runner, argument: str) -> bool:
 
 COMMANDS: dict[str, tuple[str, Command]] = {
     "?": ("this list", _help),
-    "d": ("the tables, or [NAME] one table's columns, indexes and constraints", _describe),
+    "d": (
+        "the tables, views and sequences, or [NAME] one table's columns, indexes and constraints",
+        _describe,
+    ),
     "dS": ("the system views, or [NAME] one view's columns", _describe_system),
     "df": (
         "the functions and procedures, or [NAME] those of one name, with their bodies",

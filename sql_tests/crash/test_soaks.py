@@ -12,6 +12,7 @@ import pytest
     "arguments",
     [
         ["kill_soak", "--rounds", "2"],
+        ["kill_soak", "--rounds", "3", "--serial"],
         ["reader_soak", "--seconds", "1", "--threads", "4"],
         ["interrupt_soak", "--seconds", "1.5"],
         ["interrupt_soak", "--seconds", "1.5", "--autocommit"],

@@ -74,6 +74,10 @@ def by_id(id: int) -> Search:
     return Search((("id", id, id),))
 
 
+def _existence(id: int) -> Search:
+    return Search((("id", id, id),), content=False)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One statement."""
@@ -229,32 +233,38 @@ class Insert(Operation):
         return [(1,)]
 
     def searches(self, rows: Rows) -> Sequence[Search]:
-        # That the key was free shows in the order of its versions.
-        return (Search((("id", self.row[0], self.row[0]),), content=False),) if rows == [(0,)] else ()
+        return (_existence(self.row[0]),)  # seen even if the insert is undone afterwards
 
 
 @dataclass(frozen=True)
 class Upsert(Operation):
-    """Insert a row, or update `b` of the one that is there: by the newest state, like any insert."""
+    """Insert a row, or update `b` of the one that is there, unless `b` is `unless`: by the newest state, like
+    any insert."""
 
     row: Row
+    unless: int | None = None
 
     def statement(self) -> Statement:
         text = (
             "INSERT INTO item VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
-            " SET b = excluded.b, prior = item.version, version = excluded.version RETURNING *"
+            " SET b = excluded.b, prior = item.version, version = excluded.version"
         )
-        return text, [*self.row]
+        if self.unless is None:
+            return text + " RETURNING *", [*self.row]
+        return text + " WHERE item.b <> ? RETURNING *", [*self.row, self.unless]
 
     def apply(self, state: State) -> Rows:
         present = state.get(self.row[0])
+        if present is not None and present[2] == self.unless:
+            return []
         id, _, b, version, _ = self.row
         row = self.row if present is None else (id, present[1], b, version, present[3])
         state[id] = row
         return [row]
 
     def searches(self, rows: Rows) -> Sequence[Search]:
-        return (by_id(self.row[0]),) if rows[0][4] else ()
+        inserted = rows and not rows[0][4]
+        return (_existence(self.row[0]) if inserted else by_id(self.row[0]),)
 
 
 @dataclass(frozen=True)

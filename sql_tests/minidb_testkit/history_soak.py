@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minidb_testkit.history import DependencyGraph, Edge, Transaction
-from minidb_testkit.levels import LEVELS
+from minidb_testkit.levels import ALL_LEVELS
 from minidb_testkit.random_history import Recording, Shape, record_stepped, record_threads
 
 
@@ -57,7 +57,7 @@ def soak(seed: int, transactions: int, levels: Sequence[str], threads: bool, sha
         flush=True,
     )
     problems = verdict.problems[:3]
-    if all(LEVELS[level].serializable for level in levels):
+    if all(ALL_LEVELS[level].serializable for level in levels):
         if verdict.cycle:
             problems.append(f"seed {seed}: a cycle at SERIALIZABLE")
         if verdict.false_aborts and shape.exact and not threads:
@@ -77,12 +77,14 @@ def main() -> int:
     parser.add_argument("--transactions", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--level", action="append", choices=list(LEVELS), help="may be given several times")
+    parser.add_argument(
+        "--level", action="append", choices=list(ALL_LEVELS), help="may be given several times"
+    )
     parser.add_argument("--threads", action="store_true", help="free threads instead of the stepper")
     parser.add_argument("--sessions", type=int, default=Shape.sessions)
     parser.add_argument("--exact", action="store_true", help="a false abort is an error")
     options = parser.parse_args()
-    levels = options.level or [name for name, level in LEVELS.items() if level.serializable]
+    levels = options.level or [name for name, level in ALL_LEVELS.items() if level.serializable]
     problems: list[str] = []
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         shape = Shape(sessions=options.sessions, exact=options.exact)

@@ -1,12 +1,13 @@
 """Kills a writing process at random moments, again and again, and looks at what is left.
 
-    python -m minidb_testkit.kill_soak [--rounds 50] [--seed N]
+    python -m minidb_testkit.kill_soak [--rounds 50] [--seed N] [--serial]
 
 Each round starts a child that transfers money between accounts from several threads and checkpoints all the
 time; each transfer adds a row to a ledger, and its id is reported only once COMMIT has returned. The parent
 kills the child with SIGKILL, in a quarter of the rounds while it still starts, creates or recovers the
 database, opens what is left, and checks: every reported id is there, no money was made or lost, the ledger
-explains every balance, `minidb check` is clean.
+explains every balance, `minidb check` is clean. With `--serial` a transfer is a call under serial execution,
+and the log of calls, replayed into an empty database, gives the same content.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,23 +32,45 @@ LONGEST_LIFE_SECONDS = 0.8  # after its first transfer
 LONGEST_START_SECONDS = 60.0
 
 
-def child(path: str, seed: int) -> None:
+PROCEDURE = """
+    CREATE OR REPLACE PROCEDURE transfer(payer integer, payee integer, amount integer, number bigint)
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE account SET balance = balance - amount WHERE id = payer;
+        INSERT INTO ledger (id, payer, payee, amount, chance)
+            VALUES (number, transfer.payer, transfer.payee, transfer.amount, random());
+        UPDATE account SET balance = balance + amount WHERE id = payee;
+    END $$
+"""
+
+
+def connect(path: str, serial: bool) -> minidb.Connection:
+    """As the child does it."""
+    if serial:
+        return minidb.connect(path, execution="serial", record_calls=f"{path}.calls")
+    return minidb.connect(path, autocommit=True)
+
+
+def child(path: str, seed: int, serial: bool) -> None:
     """Write until killed; each acknowledged ledger id goes to standard output as a line."""
-    with minidb.connect(path, autocommit=True) as connection:
+    with connect(path, serial) as connection:
         connection.executescript(
             "CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);"
             "CREATE TABLE IF NOT EXISTS ledger (id BIGINT PRIMARY KEY, payer INTEGER, payee INTEGER,"
-            " amount INTEGER);"
+            " amount INTEGER, number BIGSERIAL, chance DOUBLE PRECISION);"
             "CREATE INDEX IF NOT EXISTS ledger_payer ON ledger (payer)"
         )
         connection.execute(
             f"INSERT INTO account SELECT i, {START_BALANCE} FROM generate_series(1, {ACCOUNTS}) AS g(i) "
             "ON CONFLICT DO NOTHING"
         )
-    workers = [threading.Thread(target=_transfer, args=(path, seed * 10 + i), daemon=True) for i in range(3)]
+        if serial:
+            connection.execute(PROCEDURE)
+    work = _call if serial else _transfer
+    workers = [threading.Thread(target=work, args=(path, seed * 10 + i), daemon=True) for i in range(3)]
     for worker in workers:
         worker.start()
-    with minidb.connect(path, autocommit=True) as connection:
+    with connect(path, serial) as connection:
         while True:
             connection.execute("CHECKPOINT")
 
@@ -59,7 +83,10 @@ def _transfer(path: str, seed: int) -> None:
         amount, number = rng.randrange(1, 10), rng.getrandbits(62)
         try:
             connection.execute("UPDATE account SET balance = balance - ? WHERE id = ?", (amount, payer))
-            connection.execute("INSERT INTO ledger VALUES (?, ?, ?, ?)", (number, payer, payee, amount))
+            connection.execute(
+                "INSERT INTO ledger (id, payer, payee, amount) VALUES (?, ?, ?, ?)",
+                (number, payer, payee, amount),
+            )
             connection.execute("UPDATE account SET balance = balance + ? WHERE id = ?", (amount, payee))
             connection.commit()
         except minidb.OperationalError as error:
@@ -68,6 +95,27 @@ def _transfer(path: str, seed: int) -> None:
                 raise
         else:
             os.write(1, f"{number}\n".encode())
+
+
+def _call(path: str, seed: int) -> None:
+    rng = random.Random(seed)
+    connection = connect(path, True)
+    while True:
+        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
+        number = rng.getrandbits(62)
+        connection.call("transfer", payer, payee, rng.randrange(1, 10), number)
+        os.write(1, f"{number}\n".encode())
+
+
+def check_replay(path: str) -> list[str]:
+    """Whether the log of calls gives what the database holds."""
+    calls, again = f"{path}.calls", f"{path}.again"
+    if not Path(path).exists() or not Path(calls).exists():
+        return []
+    connect(path, True).close()  # cuts off what a crash left at the end of the log
+    shutil.rmtree(again, ignore_errors=True)
+    minidb.replay(calls, again)
+    return [] if minidb.digest(path) == minidb.digest(again) else ["replaying the calls gives something else"]
 
 
 def check(path: str, acknowledged: set[int]) -> list[str]:
@@ -94,7 +142,7 @@ def check(path: str, acknowledged: set[int]) -> list[str]:
     return problems
 
 
-def soak(rounds: int, seed: int, folder: Path) -> int:
+def soak(rounds: int, seed: int, folder: Path, serial: bool = False) -> int:
     """The number of bad rounds. The database is kept from round to round, and begun anew every tenth."""
     rng = random.Random(seed)
     bad = transfers = 0
@@ -112,6 +160,7 @@ def soak(rounds: int, seed: int, folder: Path) -> int:
             path,
             "--seed",
             str(seed + number),
+            *(["--serial"] if serial else []),
         ]
         report = folder / "report"  # a file, which unlike a pipe never makes the child wait
         with report.open("wb") as file:
@@ -131,6 +180,8 @@ def soak(rounds: int, seed: int, folder: Path) -> int:
         acknowledged.update([int(line) for line in lines])
         transfers += len(lines)
         problems = check(path, acknowledged)
+        if serial:
+            problems += check_replay(path)
         for problem in problems:
             print(f"round {number}: {problem}", flush=True)
         bad += bool(problems)
@@ -153,12 +204,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m minidb_testkit.kill_soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--serial", action="store_true", help="calls under serial execution")
     parser.add_argument("--child", metavar="PATH", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
-        child(options.child, options.seed)
+        child(options.child, options.seed, options.serial)
     with tempfile.TemporaryDirectory() as folder:
-        return 1 if soak(options.rounds, options.seed, Path(folder)) else 0
+        return 1 if soak(options.rounds, options.seed, Path(folder), options.serial) else 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ class Level:
         return self.isolation == "serializable"
 
 
+# A transaction of it is one call, so it has no BEGIN and no steps that others' steps come between.
+SERIAL = Level("serializable", (("serializable_strategy", "serial"),))
+
 LEVELS = {
     "read committed": Level("read committed"),
     "repeatable read": Level("repeatable read"),
@@ -29,3 +32,6 @@ LEVELS = {
         "serializable", (("serializable_strategy", "2pl"), ("range_locking", "next-key"))
     ),
 }
+
+# The same, and what has no interactive transactions.
+ALL_LEVELS = {**LEVELS, "serializable serial": SERIAL}

@@ -37,7 +37,7 @@ from minidb_testkit.history_operations import (
 )
 from minidb_testkit.interleaving import Action, Stepper
 from minidb_testkit.left_behind import left_behind
-from minidb_testkit.levels import LEVELS, Level
+from minidb_testkit.levels import ALL_LEVELS, SERIAL, Level
 
 COMMITTED = "committed"
 LOCKS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
@@ -123,7 +123,9 @@ class _Programs:
         if dice < 0.75:
             return Delete(self._search(), rng.random() < 0.4)
         insert = self._insert(rng.randrange(self.shape.ids), rng.random() < 0.5)
-        return Upsert(insert.row) if rng.random() < 0.3 else insert
+        if rng.random() < 0.7:
+            return insert
+        return Upsert(insert.row, rng.randrange(self.shape.values) if rng.random() < 0.5 else None)
 
     def _insert(self, id: int, or_nothing: bool) -> Insert:
         a, b = self.rng.randrange(self.shape.values), self.rng.randrange(self.shape.values)
@@ -157,11 +159,13 @@ class _Client:
         self.settings: Level | None = None
 
     def begin(self, program: _Program) -> None:
-        level = LEVELS[program.level]
+        level = ALL_LEVELS[program.level]
         if level is not self.settings:
             for name, value in level.settings:
                 self.connection.execute(f"SET {name} = '{value}'")
             self.settings = level
+        if level is SERIAL:
+            return
         mode = " READ ONLY" if program.read_only else ""
         self.connection.execute(f"BEGIN ISOLATION LEVEL {level.isolation.upper()}{mode}")
         self.transaction = Transaction(program.name, program.level)
@@ -169,6 +173,29 @@ class _Client:
         assert engine is not None
         if not program.read_only:
             engine.on_commit = self._note_commit
+
+    def run_serially(self, program: _Program) -> None:
+        """A whole transaction as a call of the serial executor, which may run it several times."""
+        session = self.connection._session
+        rng_before = self.rng.getstate()
+
+        def work() -> None:
+            self.rng.setstate(rng_before)
+            self.transaction = Transaction(program.name, program.level)
+            engine = session.transaction
+            assert engine is not None
+            engine.on_commit = self._note_commit
+            for operation in program.operations:
+                self._execute(operation)
+
+        try:
+            session.run_serially("transaction", work, None)
+        except minidb.Error as error:
+            self.recording.outcomes[error.sqlstate] += 1
+            if error.sqlstate != "23505":
+                raise
+        else:
+            self._committed()
 
     def _note_commit(self, engine: object, commit_id: int) -> None:
         self.transaction.commit = commit_id
@@ -180,9 +207,12 @@ class _Client:
     def commit(self) -> None:
         """End the transaction."""
         if self._guarded(self.connection.commit, None):
-            self.transaction.end = self.ends()
-            self.recording.history.committed.append(self.transaction)
-            self.recording.outcomes[COMMITTED] += 1
+            self._committed()
+
+    def _committed(self) -> None:
+        self.transaction.end = self.ends()
+        self.recording.history.committed.append(self.transaction)
+        self.recording.outcomes[COMMITTED] += 1
 
     def _execute(self, operation: Operation) -> None:
         text, parameters = operation.statement()
@@ -281,6 +311,8 @@ def record_stepped(seed: int, transactions: int, levels: Sequence[str], shape: S
 
 def _steps_of(client: _Client, program: _Program, steps: list[Action]) -> list[Action]:
     """The steps of a transaction; one that fails clears those behind it from `steps`."""
+    if ALL_LEVELS[program.level] is SERIAL:
+        return [partial(_run_serially, client, program)]
 
     def run(operation: Operation) -> str:
         if operation is program.operations[0]:
@@ -294,6 +326,12 @@ def _steps_of(client: _Client, program: _Program, steps: list[Action]) -> list[A
         return "ended"
 
     return [*[partial(run, operation) for operation in program.operations], commit]
+
+
+def _run_serially(client: _Client, program: _Program) -> str:
+    client.begin(program)
+    client.run_serially(program)
+    return "ran"
 
 
 def record_threads(seed: int, transactions: int, levels: Sequence[str], shape: Shape = Shape()) -> Recording:
@@ -312,7 +350,9 @@ def record_threads(seed: int, transactions: int, levels: Sequence[str], shape: S
             while not failures and len(recording.history.committed) < transactions:
                 program = programs.next()
                 client.begin(program)
-                if all(client.run(operation) for operation in program.operations):
+                if ALL_LEVELS[program.level] is SERIAL:
+                    client.run_serially(program)
+                elif all(client.run(operation) for operation in program.operations):
                     client.commit()
         except BaseException as error:  # shown by the thread that waits for this one
             failures.append(error)

@@ -3,7 +3,8 @@
     python -m minidb_testkit.thread_soak [--seconds 20] [--threads 16] [--seed N]
 
 Transfers between accounts run beside CREATE, ALTER, DROP and TRUNCATE of tables, CREATE INDEX on the tables
-that are being filled, ANALYZE, checkpoints and connections that come and go, under both isolation levels.
+that are being filled, ANALYZE, checkpoints and connections that come and go, under READ COMMITTED
+and REPEATABLE READ.
 """
 
 from __future__ import annotations

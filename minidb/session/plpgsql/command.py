@@ -82,11 +82,14 @@ class Command:
                 transaction.new_statement()
                 if (
                     not transaction.catalog_changed
+                    and not transaction.locks.barred
                     and bound.catalog is session.database.catalog
                     and bound.catalog.version <= transaction.snapshot.commit_id
                     and (not bound.dependencies or frame.fits(bound.dependencies))
                 ):
                     try:
+                        if transaction.locks_reads:
+                            transaction.lock_tables_read(bound.prepared.tables_read)
                         outcome: Any = bound.fast(transaction, bound.pick(frame.values))
                     except StatementRestart:
                         transaction.rollback_to(transaction.base_position + transaction.statement_start)

@@ -234,3 +234,14 @@ def test_type_constructors() -> None:
     assert isinstance(minidb.DateFromTicks(0), datetime.date)
     assert isinstance(minidb.TimeFromTicks(0), datetime.time)
     assert isinstance(minidb.TimestampFromTicks(0), datetime.datetime)
+
+
+def test_statusmessage_is_the_last_statements() -> None:
+    with minidb.connect(":memory:") as connection:
+        cursor = connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY)")
+        assert cursor.statusmessage == "CREATE TABLE"
+        for id_ in range(3):  # on the hot path from the second time on
+            assert cursor.execute("INSERT INTO item VALUES (?)", (id_,)).statusmessage == "INSERT 0 1"
+            assert cursor.execute("SELECT * FROM item WHERE id = ?", (id_,)).statusmessage == "SELECT"
+            assert connection.execute("DELETE FROM item WHERE id = ?", (9,)).statusmessage == "DELETE 0"
+        assert cursor.executemany("INSERT INTO item VALUES (?)", [(5,), (6,)]).statusmessage is None

@@ -261,5 +261,21 @@ def test_explain_locks_tells_what_is_locked(settings: dict[str, str]) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"execution": "serial"},
+        {"autocommit": True, "isolation_level": "serializable", "serializable_strategy": "serial"},
+    ],
+)
+def test_explain_locks_tells_of_serial_execution(options: dict[str, Any]) -> None:
+    with minidb.connect(":memory:", **options) as connection:
+        connection.execute("CREATE TABLE account (id INTEGER PRIMARY KEY)")
+        lines = connection.execute("EXPLAIN (LOCKS) SELECT * FROM account").fetchall()
+        assert lines[-1] == (
+            "Reads: recorded only if others that are SERIALIZABLE are open (SERIALIZABLE, serial)",
+        )
+
+
 def test_every_setting_is_described() -> None:
     assert DESCRIPTIONS.keys() == SETTINGS.keys()

@@ -14,6 +14,7 @@ from store_fixture import QUIET, contents, key, publish, publish_pairs, put
 
 from minidb.errors import DatabaseError, DiskFull, InternalError, OperationalError
 from minidb.storage.key_codec import storage_prefix
+from minidb.storage.memtable import Generation
 from minidb.storage.options import StoreOptions
 from minidb.storage.store import Store
 
@@ -45,6 +46,20 @@ def test_a_snapshot_does_not_change(either: Store) -> None:
     assert contents(either.latest) == {"a": "3", "c": "2", "d": "3"}
     assert (before.get(key("a")), before.get(key("c"))) == (b"1", None)
     assert (middle.get(key("b")), middle.get(key("c"))) == (None, b"2")
+
+
+def test_what_was_checkpointed_leaves_memory(either: Store) -> None:
+    mine = [f"leaves memory {number} {id(either)}" for number in range(3)]  # other tests' stores may linger
+    for value in mine:
+        put(either, a=value)
+        either.checkpoint()
+    gc.collect()
+    versions = [
+        each.versions[key("a")].value
+        for each in gc.get_objects()
+        if isinstance(each, Generation) and key("a") in each.versions
+    ]
+    assert not {value.encode() for value in mine} & set(versions)
 
 
 def test_durable_follows_sync(store: Store) -> None:

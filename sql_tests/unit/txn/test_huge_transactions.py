@@ -114,7 +114,7 @@ def test_savepoints_reach_back_to_what_is_on_disk(database: TransactionalStore) 
     assert transaction.catalog_changed
     transaction.rollback_to(second)
     assert not transaction.catalog_changed
-    assert [storage_id for _, storage_id in transaction.dropped] == [77]
+    assert [storage_id for _, storage_id, _ in transaction.dropped] == [77]
     transaction.new_statement()
     assert rows_of(transaction) == [(1, b"changed")]
     assert len(rows_of(transaction, 99)) == 5000

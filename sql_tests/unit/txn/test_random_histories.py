@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+import minidb
 from minidb_testkit.history import DependencyGraph, serial_order
 from minidb_testkit.history_soak import judge
-from minidb_testkit.levels import LEVELS
+from minidb_testkit.levels import ALL_LEVELS
 from minidb_testkit.random_history import COMMITTED, Shape, record_stepped, record_threads
 
-SERIALIZABLE = [name for name, level in LEVELS.items() if level.serializable]
-WEAKER = [name for name, level in LEVELS.items() if not level.serializable]
+SERIALIZABLE = [name for name, level in ALL_LEVELS.items() if level.serializable]
+WEAKER = [name for name, level in ALL_LEVELS.items() if not level.serializable]
 
 
 @pytest.mark.parametrize("level", WEAKER)
@@ -53,7 +54,7 @@ def test_serializable_threads_have_no_cycle() -> None:
 
 
 def test_a_seed_is_a_history() -> None:
-    first, second = [record_stepped(7, 150, list(LEVELS)) for _ in range(2)]
+    first, second = [record_stepped(7, 150, list(ALL_LEVELS)) for _ in range(2)]
     assert first.history == second.history
     assert first.outcomes == second.outcomes
 
@@ -72,3 +73,21 @@ def test_small_histories_the_other_way() -> None:
         else:
             cycles += 1
     assert cycles > 0  # else the level was too kind for this to mean anything
+
+
+def test_what_a_rolled_back_insert_found_stays_as_it_was() -> None:
+    """The key existed: that was read under its lock alone, so the lock outlives ROLLBACK TO."""
+    path = ":memory:rolled-back-insert"
+    with (
+        minidb.connect(path, autocommit=True, isolation_level="serializable") as one,
+        minidb.connect(path, autocommit=True, isolation_level="serializable") as other,
+    ):
+        one.executescript("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1), (2, 2)")
+        one.executescript(
+            "BEGIN; SAVEPOINT s; INSERT INTO t VALUES (2, 9) ON CONFLICT DO NOTHING; ROLLBACK TO s"
+        )
+        other.executescript("BEGIN; SELECT v FROM t WHERE id = 1; SET LOCAL lock_timeout = '20ms'")
+        with pytest.raises(minidb.LockNotAvailable):
+            other.execute("DELETE FROM t WHERE id = 2")
+        other.rollback()
+        one.executescript("UPDATE t SET v = 3 WHERE id = 1; COMMIT")

@@ -1,0 +1,55 @@
+"""Calls that nobody waits for: they go through the serial executor, and a future tells how they ended.
+
+The calls of one connection share a session of their own, since the connection's is free for other work
+meanwhile. That suffices: the executor runs one call at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Any
+
+from minidb.errors import NotSupportedError
+from minidb.session.serial_call import CallInputs, SerialCall
+from minidb.session.session import Session
+
+
+class AsyncCalls:
+    """Of one connection, whose session is `caller`."""
+
+    def __init__(self, caller: Session) -> None:
+        self._caller = caller
+        caller.database.join()
+        self._session = Session(caller.database, True)
+        self._session.notices = caller.notices
+        self._pending: deque[Future[Any]] = deque()
+
+    def submit(self, name: str, arguments: Sequence[Any]) -> Future[Any]:
+        """Queue a call of a procedure."""
+        caller = self._caller
+        if not caller.serial or caller.transaction is not None:
+            raise NotSupportedError(
+                "call_async needs serial execution, outside of a transaction",
+                hint="Connect with execution='serial', or set serializable_strategy to 'serial'.",
+            )
+        session = self._session
+        text = caller.call_text(name, len(arguments))
+        call = SerialCall(
+            session, name, partial(session.call_inside, text, arguments), CallInputs(text, arguments)
+        )
+        call.settings = caller.settings
+        future = call.future = Future()
+        pending = self._pending
+        while pending and pending[0].done():
+            pending.popleft()
+        pending.append(future)
+        caller.database.executor.submit(call)
+        return future
+
+    def close(self) -> None:
+        """Wait for what was submitted."""
+        wait(self._pending)
+        self._session.close()

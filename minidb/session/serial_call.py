@@ -1,0 +1,52 @@
+"""A call on its way through the serial executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from minidb.txn.control import MustWait
+from minidb.txn.transaction import Transaction
+
+if TYPE_CHECKING:
+    from minidb.session.statement_runner import StatementRunner
+
+
+class CallInputs:
+    """A call as text and parameters, as far as it can be recorded (call_log.py)."""
+
+    __slots__ = ("many", "parameters", "text")
+
+    def __init__(self, text: str, parameters: Any, *, many: bool = False) -> None:
+        self.text = text
+        self.parameters = parameters
+        self.many = many  # `parameters` is a list of them: executemany
+
+
+class SerialCall:
+    """`work` runs in the session, whose thread waits meanwhile, by whichever thread leads."""
+
+    __slots__ = (
+        "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
+        "settings", "signal", "transaction", "work",
+    )  # fmt: skip
+
+    def __init__(
+        self, session: StatementRunner, name: str, work: Callable[[], Any], inputs: CallInputs | None = None
+    ) -> None:
+        self.session = session
+        self.name = name  # of the procedure, or the kind of statement
+        self.work = work
+        self.inputs = inputs
+        self.transaction: Transaction | None = None  # begun already, as it had to wait for a lock
+        self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
+        self.future: Future[Any] | None = None  # nobody waits for it
+        self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
+        self.leads = False  # its thread is the next leader
+        self.finished = False  # it has run
+        self.done = False  # and is durable
+        self.refused: MustWait | None = None  # the lock that it must wait for
+        self.result: Any = None
+        self.error: BaseException | None = None
