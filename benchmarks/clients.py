@@ -5,7 +5,9 @@ is over. One that fails with a retryable error runs again with the same choices,
 then after a jittered, growing pause; its latency is the time from its first attempt to its commit.
 
 The peers are minidb at each isolation level, and sqlite3, whose one writer makes it serializable (BEGIN
-IMMEDIATE: a deferred transaction that writes after another has written could only fail).
+IMMEDIATE: a deferred transaction that writes after another has written could only fail). A transaction is a
+Python function, which runs between BEGIN and COMMIT; a workload with procedures has one of the same name and
+arguments for each, and then minidb's clients call that instead.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ from typing import Any
 
 import minidb
 from benchmarks.peers import SQLITE
-from minidb_testkit.levels import LEVELS
+from minidb_testkit.levels import CALL_LEVELS, LEVELS
 
 Connection = Any  # minidb.Connection or sqlite3.Connection, in autocommit mode
 
 SQLITE_NAME = "sqlite3"
 PEERS = (*LEVELS, SQLITE_NAME)
+CALL_PEERS = (*CALL_LEVELS, SQLITE_NAME)  # of procedures
+RAISED = "P0001"  # by RAISE EXCEPTION in a procedure
 ATTEMPTS = 200
 FIRST_PAUSE_SECONDS = 0.0005
 LONGEST_PAUSE_SECONDS = 0.05
@@ -42,27 +46,33 @@ class Client:
     """A connection at one level."""
 
     connection: Connection
-    begin: str
+    begin: str | None  # None: transactions are calls
 
     def close(self) -> None:
         self.connection.close()
 
 
-# Its choices are made already: it may run more than once. What it returns is added up over commits.
-Program = Callable[[Connection], int]
+# A transaction's function, (connection, *arguments) -> int, and its arguments: chosen already, as it may run
+# more than once. What it returns is added up over commits.
+Choice = tuple[Callable[..., int], tuple[Any, ...]]
 
 
 class Workload:
     """Tables, random transactions, and what must hold afterwards."""
 
     name: str
+    language: str | None = None  # of its procedures, if it is to call them
 
     def create(self, connection: Connection) -> None:
         """Make and fill the tables."""
         raise NotImplementedError
 
-    def choose(self, rng: random.Random) -> tuple[str, Program]:
-        """A random transaction: its kind, and what runs between BEGIN and COMMIT."""
+    def create_procedures(self, connection: Connection) -> None:
+        """Make the counterparts of the functions; the first value of their result is the functions'."""
+        raise NotImplementedError
+
+    def choose(self, rng: random.Random) -> Choice:
+        """A random transaction."""
         raise NotImplementedError
 
     def broken(self, connection: Connection, total: int, serializable: bool) -> str | None:
@@ -108,16 +118,20 @@ class Counts:
         self.failures += other.failures
 
 
-def connect(folder: Path, peer: str, synchronous: bool) -> Client:
-    """A client of the peer's database in `folder`."""
+def connect(folder: Path, peer: str, synchronous: bool, *, calls: bool = False) -> Client:
+    """A client of the peer's database in `folder`; minidb's calls procedures if told so."""
     if peer == SQLITE_NAME:
         connection = SQLITE.connect(folder)
         if not synchronous:
             connection.execute("PRAGMA synchronous = NORMAL")
         return Client(connection, "BEGIN IMMEDIATE")
-    level = LEVELS[peer]
+    level = CALL_LEVELS[peer] if calls else LEVELS[peer]
     settings: dict[str, Any] = {"synchronous_commit": synchronous, **dict(level.settings)}
+    if calls:
+        settings["isolation_level"] = level.isolation
     connection = minidb.connect(str(folder / "bench.db"), autocommit=True, **settings)
+    if calls:
+        return Client(connection, None)
     return Client(connection, f"BEGIN ISOLATION LEVEL {level.isolation.upper()}")
 
 
@@ -130,23 +144,32 @@ def _sqlstate(error: Exception) -> str | None:
     return None
 
 
-def _run_one(client: Client, kind: str, program: Program, rng: random.Random, counts: Counts) -> None:
+def _attempt(client: Client, choice: Choice) -> int:
+    function, arguments = choice
+    connection = client.connection
+    if client.begin is None:
+        return int(connection.call(function.__name__, *arguments)[0])
+    connection.execute(client.begin)
+    result = function(connection, *arguments)
+    connection.execute("COMMIT")
+    return result
+
+
+def _run_one(client: Client, choice: Choice, rng: random.Random, counts: Counts) -> None:
     """One transaction, to its commit or its rollback."""
     connection = client.connection
+    kind = choice[0].__name__
     pause = 0.0
     begun = time.perf_counter()
     for _ in range(ATTEMPTS):
         try:
-            connection.execute(client.begin)
-            result = program(connection)
-            connection.execute("COMMIT")
-        except GaveUp:
-            connection.execute("ROLLBACK")
-            counts.gave_up += 1
-            return
+            result = _attempt(client, choice)
         except Exception as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, GaveUp) or getattr(error, "sqlstate", None) == RAISED:
+                counts.gave_up += 1
+                return
             sqlstate = _sqlstate(error)
             if sqlstate is None:
                 raise
@@ -176,8 +199,7 @@ class _Worker(threading.Thread):
         end = begun + self.seconds
         try:
             while time.perf_counter() < end:
-                kind, program = self.workload.choose(self.rng)
-                _run_one(self.client, kind, program, self.rng, self.counts)
+                _run_one(self.client, self.workload.choose(self.rng), self.rng, self.counts)
         except Exception as error:  # reported by whoever started the thread
             self.counts.failures.append(f"{type(error).__name__}: {error}")
         self.counts.seconds = time.perf_counter() - begun

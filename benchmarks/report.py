@@ -1,9 +1,10 @@
 """Runs a transaction workload at several levels and thread counts, and reports: the benchmarks' command line.
 
-A table for each peer and number of threads on a fresh database; or (`--ratio A B`) the cost of A over B, by
-short alternating slices on one database in one run, so that both meet the machine in the same state; or
-(`--soak`) all levels in turn for minutes, with a look after each slice at what must hold and at what must
-be gone.
+A table for each peer and number of threads on a fresh database; or (`--procedures`, for workloads that have
+them) the same as ratios to sqlite3, by short slices of all peers in turn, each on a database of its own; or
+(`--ratio A B`) the cost of A over B, by short alternating slices on one database. What is compared meets the
+machine in the same state. Or (`--soak`) all levels in turn for minutes, with a look after each slice at what
+must hold and at what must be gone.
 """
 
 from __future__ import annotations
@@ -21,10 +22,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.clients import PEERS, SQLITE_NAME, Client, Counts, Workload, connect, run_slice
+from benchmarks.clients import (
+    CALL_PEERS,
+    PEERS,
+    SQLITE_NAME,
+    Client,
+    Counts,
+    Workload,
+    connect,
+    run_slice,
+)
 from minidb_testkit.left_behind import left_behind
 from minidb_testkit.levels import LEVELS
 
+_HEADING = f"{'peer':<30}{'threads':>8}{'commits/s':>11}{'p50 ms':>9}{'p99 ms':>9}  aborts by SQLSTATE"
 SLICE_SECONDS = 0.4
 SOAK_SLICE_SECONDS = 10.0
 
@@ -38,8 +49,15 @@ class Option:
     help: str
 
 
-def run_benchmark(document: str | None, make: Callable[..., Workload], options: Sequence[Option]) -> int:
-    """Exit status 1 if anything did not hold."""
+def run_benchmark(
+    document: str | None,
+    make: Callable[..., Workload],
+    options: Sequence[Option],
+    languages: Sequence[str] = (),
+    language: str | None = None,
+) -> int:
+    """Exit status 1 if anything did not hold. `languages` are those of the workload's procedures, `language`
+    the one if none is chosen; None: then there are no calls."""
     parser = argparse.ArgumentParser(
         description=document, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -47,12 +65,20 @@ def run_benchmark(document: str | None, make: Callable[..., Workload], options: 
         parser.add_argument(f"--{option.name}", type=int, default=option.default, help=option.help)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--seconds", type=float, default=5.0, help="for each peer and number of threads")
-    parser.add_argument("--level", action="append", choices=PEERS, help="only these; may be repeated")
+    parser.add_argument(
+        "--level", action="append", choices=[*PEERS, *CALL_PEERS], help="only these; may be repeated"
+    )
     parser.add_argument(
         "--ratio", nargs=2, choices=list(LEVELS), metavar=("A", "B"), help="the cost of A over B"
     )
     parser.add_argument("--slices", type=int, default=40, help="pairs of slices for --ratio")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="all levels in turn for so long")
+    parser.add_argument(
+        "--procedures",
+        choices=languages,
+        default=language,
+        help="transactions are calls; as ratios to sqlite3",
+    )
     parser.add_argument("--no-sync", action="store_true", help="commit without waiting for the disk")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
@@ -64,7 +90,10 @@ def run_benchmark(document: str | None, make: Callable[..., Workload], options: 
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     )
     run = _Run(lambda: make(**numbers), chosen)
-    if chosen.soak:
+    if chosen.procedures:
+        for threads in chosen.threads:
+            run.calls(chosen.level or CALL_PEERS, threads, chosen.seconds)
+    elif chosen.soak:
         run.soak(chosen.threads[-1], chosen.soak * 60)
     elif chosen.ratio:
         for threads in chosen.threads:
@@ -81,6 +110,7 @@ def run_benchmark(document: str | None, make: Callable[..., Workload], options: 
 class _Run:
     def __init__(self, make: Callable[[], Workload], chosen: argparse.Namespace) -> None:
         self.make = make
+        self.language: str | None = chosen.procedures
         self.synchronous = not chosen.no_sync
         self.seed: int = chosen.seed
         self.problems: list[str] = []
@@ -90,17 +120,24 @@ class _Run:
     def database(self, peer: str) -> Iterator[tuple[Workload, Path, Client]]:
         """A fresh, filled database, and a client that keeps it open."""
         workload = self.make()
+        workload.language = None if peer == SQLITE_NAME else self.language
         with tempfile.TemporaryDirectory() as name:
-            keeper = connect(Path(name), peer, self.synchronous)
+            # Serial clients can have no transactions but calls, so another kind looks after their tables.
+            keeper = connect(
+                Path(name), peer if workload.language is None else next(iter(LEVELS)), self.synchronous
+            )
             try:
                 workload.create(keeper.connection)
+                if workload.language is not None:
+                    workload.create_procedures(keeper.connection)
                 yield workload, Path(name), keeper
             finally:
                 keeper.close()
 
     @contextlib.contextmanager
     def clients(self, folder: Path, peer: str, threads: int) -> Iterator[list[Client]]:
-        clients = [connect(folder, peer, self.synchronous) for _ in range(threads)]
+        calls = self.language is not None
+        clients = [connect(folder, peer, self.synchronous, calls=calls) for _ in range(threads)]
         try:
             yield clients
         finally:
@@ -110,7 +147,7 @@ class _Run:
     def verify(
         self, label: str, workload: Workload, keeper: Client, counts: Counts, serializable: bool
     ) -> None:
-        self.problems += [f"{label}: {failure}" for failure in counts.failures]
+        self.problems += [f"{label}: {failure}" for failure in dict.fromkeys(counts.failures)]
         broken = workload.broken(keeper.connection, counts.total, serializable)
         if broken:
             self.problems.append(f"{label}: {broken}")
@@ -119,7 +156,7 @@ class _Run:
 
     def table(self, peers: Sequence[str], threads: Sequence[int], seconds: float) -> None:
         """A line for each number of threads and peer."""
-        print(f"{'peer':<30}{'threads':>8}{'commits/s':>11}{'p50 ms':>9}{'p99 ms':>9}  aborts by SQLSTATE")
+        print(_HEADING)
         for number in threads:
             for peer in peers:
                 with self.database(peer) as (workload, folder, keeper):
@@ -150,6 +187,39 @@ class _Run:
                 "p99_seconds": counts.latency(0.99),
             }
         )
+
+    # -- procedures ---------------------------------------------------------------------------------------
+
+    def calls(self, peers: Sequence[str], threads: int, seconds: float) -> None:
+        """A line for each peer: what all its slices came to, and the ratio of each slice to sqlite3's."""
+        rounds = max(2, round(seconds / SLICE_SECONDS))
+        totals = {peer: Counts() for peer in peers}
+        rates: dict[str, list[float]] = {peer: [] for peer in peers}
+        with contextlib.ExitStack() as stack:
+            databases = {peer: stack.enter_context(self.database(peer)) for peer in peers}
+            clients = {
+                peer: stack.enter_context(self.clients(databases[peer][1], peer, threads)) for peer in peers
+            }
+            for number in range(rounds + 1):
+                for place in range(len(peers)):
+                    peer = peers[(place + number) % len(peers)]
+                    counts = run_slice(databases[peer][0], clients[peer], SLICE_SECONDS, self.seed + number)
+                    totals[peer].add(counts)
+                    totals[peer].seconds += counts.seconds
+                    if number > 0:  # the first slices warm up
+                        rates[peer].append(counts.rate)
+            print(_HEADING)
+            for peer in peers:
+                workload, _, keeper = databases[peer]
+                self.verify(f"{peer}, {threads} threads", workload, keeper, totals[peer], True)
+                self.show(peer, threads, totals[peer], workload)
+        if SQLITE_NAME not in peers:
+            return
+        for peer in peers:
+            ratios = [ours / theirs for ours, theirs in zip(rates[peer], rates[SQLITE_NAME], strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            print(f"    {peer:<30}{middle:>6.2f} x sqlite3  [{low:.2f}, {high:.2f}]", flush=True)
+            self.figures.append({"peer": peer, "threads": threads, "times_sqlite3": ratios})
 
     # -- ratios -------------------------------------------------------------------------------------------
 

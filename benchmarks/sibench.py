@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import sys
 
-from benchmarks.clients import Connection, Program, Workload
+from benchmarks.clients import Choice, Connection, Workload
 from benchmarks.report import Option, run_benchmark
 
 
@@ -35,11 +35,11 @@ class SIBench(Workload):
         connection.executemany("INSERT INTO sitest VALUES (?, ?)", [(row, row) for row in range(self.rows)])
         connection.execute("COMMIT")
 
-    def choose(self, rng: random.Random) -> tuple[str, Program]:
+    def choose(self, rng: random.Random) -> Choice:
         if rng.randrange(self.queries + 1):
-            return "query", query
+            return query, ()
         row = rng.randrange(self.rows)
-        return "update", lambda connection: update(connection, row)
+        return update, (row,)
 
     def broken(self, connection: Connection, total: int, serializable: bool) -> str | None:
         ((found,),) = connection.execute("SELECT sum(value) FROM sitest").fetchall()

@@ -1,7 +1,7 @@
 """SmallBank: two accounts for each customer, five short transactions, a hot spot.
 
     python -m benchmarks.smallbank [--customers 18000] [--hot 1000] [--threads 1 4 16] [--seconds 5]
-        [--level NAME ...] [--ratio A B] [--soak MINUTES] [--no-sync] [--json FILE]
+        [--level NAME ...] [--ratio A B] [--soak MINUTES] [--procedures LANGUAGE] [--no-sync] [--json FILE]
 
     account(name, customer)    savings(customer, balance)    checking(customer, balance)
 
@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 
-from benchmarks.clients import Connection, GaveUp, Program, Workload
+from benchmarks import smallbank_procedures
+from benchmarks.clients import Choice, Connection, GaveUp, Workload
 from benchmarks.report import Option, run_benchmark
 
 OPENING_BALANCE = 10_000
@@ -49,23 +51,29 @@ class SmallBank(Workload):
         connection.executemany("INSERT INTO checking VALUES (?, ?)", balances)
         connection.execute("COMMIT")
 
-    def choose(self, rng: random.Random) -> tuple[str, Program]:
+    def create_procedures(self, connection: Connection) -> None:
+        if self.language == "plpgsql":
+            connection.executescript(smallbank_procedures.PLPGSQL)
+        else:
+            for function in TRANSACTIONS:
+                connection.database.procedure(function)
+
+    def choose(self, rng: random.Random) -> Choice:
         name = self._customer(rng)
         amount = rng.randrange(1, 100)
         dice = rng.randrange(5)
         if dice == 0:
-            return "Balance", lambda connection: balance(connection, name)
+            return balance, (name,)
         if dice == 1:
-            return "DepositChecking", lambda connection: deposit_checking(connection, name, amount)
+            return deposit_checking, (name, amount)
         if dice == 2:
-            change = amount if rng.random() < 0.5 else -amount
-            return "TransactSavings", lambda connection: transact_savings(connection, name, change)
+            return transact_savings, (name, amount if rng.random() < 0.5 else -amount)
         if dice == 3:
             other = self._customer(rng)
             while other == name:
                 other = self._customer(rng)
-            return "Amalgamate", lambda connection: amalgamate(connection, name, other)
-        return "WriteCheck", lambda connection: write_check(connection, name, amount)
+            return amalgamate, (name, other)
+        return write_check, (name, amount)
 
     def _customer(self, rng: random.Random) -> str:
         return _name(rng.randrange(self.hot if rng.random() < HOT_SHARE else self.customers))
@@ -141,11 +149,21 @@ def write_check(connection: Connection, name: str, amount: int) -> int:
     return -taken
 
 
+TRANSACTIONS: tuple[Callable[..., int], ...] = (
+    balance,
+    deposit_checking,
+    transact_savings,
+    amalgamate,
+    write_check,
+)
+
+
 if __name__ == "__main__":
     sys.exit(
         run_benchmark(
             __doc__,
             SmallBank,
             [Option("customers", 18_000, "customers"), Option("hot", 1000, "of them in the hot spot")],
+            ("plpgsql", "python"),
         )
     )

@@ -14,7 +14,7 @@ import random
 import sys
 import time
 
-from benchmarks.clients import Connection, Program, Workload
+from benchmarks.clients import Choice, Connection, Workload
 from benchmarks.report import Option, run_benchmark
 
 OPENING_BALANCE = 50
@@ -40,9 +40,8 @@ class WriteSkew(Workload):
         connection.executemany("INSERT INTO purse VALUES (?, ?, ?)", rows)
         connection.execute("COMMIT")
 
-    def choose(self, rng: random.Random) -> tuple[str, Program]:
-        pair, side = rng.randrange(self.pairs), rng.randrange(2)
-        return "take", lambda connection: self.take(connection, pair, side)
+    def choose(self, rng: random.Random) -> Choice:
+        return self.take, (rng.randrange(self.pairs), rng.randrange(2))
 
     def broken(self, connection: Connection, total: int, serializable: bool) -> str | None:
         ((found,),) = connection.execute("SELECT sum(balance) FROM purse").fetchall()

@@ -78,6 +78,8 @@ class Connection:
         42725 if several do.
         """
         self._check_open()
+        if self.row_factory is None:
+            return self._session.call(name, arguments)
         cursor = self.execute(self._session.call_text(name, len(arguments)), arguments)
         return cursor.fetchone() if cursor.description is not None else None
 

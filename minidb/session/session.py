@@ -23,6 +23,8 @@ from minidb.errors import (
     ProgrammingError,
 )
 from minidb.session import shape
+from minidb.session.database import Database
+from minidb.session.fast_call import FastCall, fast_call
 from minidb.session.inner_runner import InnerStatementRunner
 from minidb.session.prepared import Prepared
 from minidb.session.result import Result, out_of_memory
@@ -31,12 +33,17 @@ from minidb.session.statement_runner import Parameters
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
+from minidb.value.sql_types import Value
 
 ROWS_AT_ONCE = 5_000  # of executemany: an endless generator must not be gathered whole
 
 
 class Session(InnerStatementRunner):
     """See the module. Used by one thread at a time, but for `interrupt` and `is_waiting`."""
+
+    def __init__(self, database: Database, autocommit: bool) -> None:
+        super().__init__(database, autocommit)
+        self._fast_calls: dict[tuple[str, tuple[type, ...]], FastCall] = {}  # by the arguments' classes
 
     # --- hot paths: None means "take the general path" --------------------------------------------
 
@@ -147,6 +154,74 @@ class Session(InnerStatementRunner):
             prepared.tag, partial(self.run_fast_change, prepared, parameters), inputs
         )
         return count
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """CALL of a procedure with these input values: its row as Python values, None if it yields none."""
+        classes = tuple(map(type, arguments))
+        fast = self._fast_calls.get((name, classes))
+        database = self.database
+        if (
+            fast is not None
+            and fast.catalog is database.catalog
+            and fast.procedures is database.procedures
+            and self.autocommit
+            and self.transaction is None
+            and self.timer is None
+            and not self.settings["statement_timeout"]
+            and not self.closed
+        ):
+            values = fast.values(arguments)
+            if values is not None:
+                return self._call_fast(fast, values, arguments)
+        text = self.call_text(name, len(arguments))
+        result = self.execute(text, arguments)
+        found = fast_call(database, name, classes, text)
+        if found is not None:
+            self._fast_calls[name, classes] = found
+        if result.columns is None:
+            return None
+        (row,) = result.next_batch()
+        return row if result.convert is None else result.convert(row)
+
+    def _call_fast(self, fast: FastCall, values: list[Value], arguments: tuple[Any, ...]) -> Any:
+        interruption = self.interruption
+        interruption.requested = False
+        interruption.deadline = None
+        self.present = fast.text
+        self.statement_began = time()
+        self.running = True
+        try:
+            if self.serial:
+                work = partial(self._call_now, fast, values, arguments)
+                return self.run_serially(fast.routine.name, work, CallInputs(fast.text, arguments))
+            self.begin()
+            try:
+                found = self._call_now(fast, values, arguments)
+            except BaseException:
+                self.rollback()
+                raise
+            self.commit()
+            return found
+        except RecursionError:
+            raise too_deep() from None
+        except MemoryError:
+            raise out_of_memory() from None
+        finally:
+            self.running = False
+            self.statement_ended = time()
+
+    def _call_now(self, fast: FastCall, values: list[Value], arguments: tuple[Any, ...]) -> Any:
+        """In the transaction that was just begun."""
+        if self.catalog is fast.catalog:
+            try:
+                return fast.run(self, values)
+            except StatementRestart:
+                assert self.transaction is not None
+                self.database.tally.restarts += 1
+                self.transaction.rollback_to(0)
+        return self.call_inside(fast.text, arguments)
 
     # --- statements -------------------------------------------------------------------------------
 

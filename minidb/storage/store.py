@@ -168,17 +168,20 @@ class Store:
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
         commit_id = huge_id = 0
+        newest: Version | None = None
         generation: Generation | None = since.view.generations[0]
         while generation is not None:
             found = generation.versions.get(key)
             if found is not None and found.commit_id > since.commit_id:
-                commit_id = found.commit_id
+                newest, commit_id = found, found.commit_id
             for id_, prefixes in generation.huge:
                 if id_ > since.commit_id and key[:4] in prefixes:
                     huge_id = id_
             generation = generation.newer
-        if huge_id and not commit_id and not same_value(key, since.get(key), self.latest.get(key)):
-            return huge_id  # or an earlier huge one: their keys are not remembered
+        if huge_id > commit_id:
+            before = since.get(key) if newest is None else newest.value
+            if not same_value(key, before, self.latest.get(key)):
+                return huge_id  # or an earlier huge one: their keys are not remembered
         return commit_id
 
     def changes_since(self, since: Snapshot) -> Iterator[tuple[bytes, int]]:

@@ -5,7 +5,9 @@
 An edge leads from a waiting transaction to each that it waits for: those holding a conflicting mode, and
 those ahead of it in the same queue. A transaction waits for one thing at a time, and one that runs has no
 outgoing edge, so a new circle can only close through the request that blocks now: a search from there
-finds every deadlock at once, needs no timer, and makes that request's transaction the victim.
+finds every deadlock at once, needs no timer, and makes that request's transaction the victim. The one
+exception are requests for ranges, which may wait for others than before when a transaction has ended: then
+the search starts from those.
 
 Invariant: the waits-for graph has no circle whenever the lock table's mutex is free.
 """

@@ -50,7 +50,8 @@ class LockObserver:
         """`request` is queued and its thread about to sleep. Called under the mutex."""
 
     def on_grant(self, request: LockRequest) -> None:
-        """A waiting `request` was granted, by the thread that runs this. Called under the mutex."""
+        """A waiting `request` was granted, or is to fail with `failure`, by the thread that runs this. Called
+        under the mutex."""
 
     def on_resume(self, request: LockRequest) -> None:
         """The waiter is awake again, granted or not. Called in its thread, which this may hold up."""

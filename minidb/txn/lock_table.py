@@ -342,7 +342,11 @@ class LockTable(LockQueues):
             raise
 
     def _release_ranges(self, owner: TransactionState) -> None:
-        """The transaction has ended: look again, in the order of asking, at who may go on."""
+        """The transaction has ended: look again, in the order of asking, at who may go on.
+
+        Whoever waits on may now wait for others than before: a reader that goes on without a write that has
+        come to stand behind it is what that write has to wait for. So this, too, may close a circle.
+        """
         with self.mutex:
             self.ranges.release(owner)
             self._look_again()
@@ -350,11 +354,22 @@ class LockTable(LockQueues):
     def _look_again(self) -> None:
         """Grant, in the order of asking, what no longer has anybody to wait for. Under the mutex."""
         ranges = self.ranges
+        waits_for_more: list[LockRequest] = []
         for request in list(ranges.parked):
+            before = request.blocked_by or ()
             request.blocked_by = ranges.blockers(request, request.latest)
             if not request.blocked_by:
                 request.granted = True
                 ranges.parked.remove(request)
+                self._let_go_on(request)
+            elif any(each not in before for each in request.blocked_by):
+                waits_for_more.append(request)
+        for request in waits_for_more:
+            cycle = find_cycle(request, self.blockers)
+            if cycle is not None:
+                request.failure = deadlock_error(cycle, self.describe_request)
+                ranges.withdraw(request)
+                self.deadlocks += 1
                 self._let_go_on(request)
 
     def _withdraw(self, request: LockRequest) -> None:
@@ -455,7 +470,7 @@ class LockTable(LockQueues):
             observer.on_wait(request)
 
     def _let_go_on(self, request: LockRequest) -> None:
-        """A waiting request was granted."""
+        """A waiting request was granted, or has to fail."""
         request.owner.waiting = None
         for observer in self.observers:
             observer.on_grant(request)
@@ -537,6 +552,8 @@ class LockTable(LockQueues):
         try:
             while not request.granted:
                 now = monotonic()
+                if request.failure is not None:
+                    raise request.failure
                 if interrupt.requested:
                     failure = QueryCanceled(interrupt.reason)
                 elif interrupt.deadline is not None and now >= interrupt.deadline:

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from time import time
 from typing import NamedTuple
 
+from minidb.errors import DatabaseError
 from minidb.storage.snapshot import Snapshot, View
 from minidb.txn.conflict_graph import Footprint
 from minidb.txn.interrupt import Interrupt
@@ -58,7 +59,8 @@ class LockRequest:
     """One transaction waiting, or having waited, for one mode on one object."""
 
     __slots__ = (
-        "blocked_by", "granted", "latest", "mode", "number", "owner", "signal", "since", "target", "upgrade",
+        "blocked_by", "failure", "granted", "latest", "mode", "number", "owner", "signal", "since", "target",
+        "upgrade",
     )  # fmt: skip
 
     def __init__(self, owner: TransactionState, target: LockTarget, mode: int, upgrade: bool) -> None:
@@ -67,6 +69,7 @@ class LockRequest:
         self.mode = mode
         self.upgrade = upgrade  # holds a weaker mode already, so it goes before those that hold nothing
         self.granted = False
+        self.failure: DatabaseError | None = None  # a deadlock that was found while it waited
         self.since = time()
         self.number = _next_number()  # in the order of asking
         # Whom it waits for, where that is not a matter of its object's queue: see range_locks.py.

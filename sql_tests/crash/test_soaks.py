@@ -13,6 +13,9 @@ import pytest
     [
         ["kill_soak", "--rounds", "2"],
         ["kill_soak", "--rounds", "3", "--serial"],
+        ["procedure_soak", "--rounds", "3"],
+        ["call_soak", "--calls", "480"],
+        ["replay_soak", "--calls", "400"],
         ["reader_soak", "--seconds", "1", "--threads", "4"],
         ["interrupt_soak", "--seconds", "1.5"],
         ["interrupt_soak", "--seconds", "1.5", "--autocommit"],

@@ -192,7 +192,7 @@ class Stepper(LockObserver):
         session = self.sessions_by_thread.get(get_ident())
         if session is None:
             return
-        if not request.granted:
+        if not request.granted and request.failure is None:
             session.waiting = None
             self.events.put(Outcome(session.name, _WOKE))
         session.resume.get()

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import minidb
@@ -142,26 +143,31 @@ def check(path: str, acknowledged: set[int]) -> list[str]:
     return problems
 
 
-def soak(rounds: int, seed: int, folder: Path, serial: bool = False) -> int:
-    """The number of bad rounds. The database is kept from round to round, and begun anew every tenth."""
+def soak(
+    rounds: int,
+    seed: int,
+    folder: Path,
+    serial: bool = False,
+    module: str = "minidb_testkit.kill_soak",
+    check: Callable[[str, set[int]], list[str]] = check,
+    prepare: Callable[[str], None] | None = None,
+) -> int:
+    """The number of bad rounds. The database is kept from round to round, and begun anew every tenth.
+
+    The module is run with `--child` to be killed; `prepare` makes a database for it.
+    """
     rng = random.Random(seed)
-    bad = transfers = 0
+    bad = reported = 0
     acknowledged: set[int] = set()
     path = ""
     start_seconds = 1.0
     for number in range(rounds):
         if number % 10 == 0:
             path, acknowledged = str(folder / f"kill{number}.db"), set()
-        command = [
-            sys.executable,
-            "-m",
-            "minidb_testkit.kill_soak",
-            "--child",
-            path,
-            "--seed",
-            str(seed + number),
-            *(["--serial"] if serial else []),
-        ]
+            if prepare is not None:
+                prepare(path)
+        command = [sys.executable, "-m", module, "--child", path, "--seed", str(seed + number)]
+        command += ["--serial"] if serial else []
         report = folder / "report"  # a file, which unlike a pipe never makes the child wait
         with report.open("wb") as file:
             process = subprocess.Popen(command, stdout=file)
@@ -178,14 +184,14 @@ def soak(rounds: int, seed: int, folder: Path, serial: bool = False) -> int:
         # The last line may be cut in the middle; a whole one ends with a newline.
         lines = report.read_text().split("\n")[:-1]
         acknowledged.update([int(line) for line in lines])
-        transfers += len(lines)
+        reported += len(lines)
         problems = check(path, acknowledged)
         if serial:
             problems += check_replay(path)
         for problem in problems:
             print(f"round {number}: {problem}", flush=True)
         bad += bool(problems)
-    print(f"{rounds} kills, {transfers} acknowledged transfers, {bad} bad rounds")
+    print(f"{rounds} kills, {reported} acknowledged, {bad} bad rounds")
     return bad
 
 
@@ -199,6 +205,12 @@ def _until_first_line(report: Path, process: subprocess.Popen[bytes]) -> float:
     return time.monotonic() - start
 
 
+def end_at_once(failure: threading.ExceptHookArgs) -> None:
+    """A thread of the child failed: the round is bad, and the parent will see that nobody is left to kill."""
+    sys.excepthook(failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback)
+    os._exit(1)
+
+
 def main() -> int:
     """Exit status 1 if any round was bad."""
     parser = argparse.ArgumentParser(prog="python -m minidb_testkit.kill_soak", description=__doc__)
@@ -208,6 +220,7 @@ def main() -> int:
     parser.add_argument("--child", metavar="PATH", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is not None:
+        threading.excepthook = end_at_once
         child(options.child, options.seed, options.serial)
     with tempfile.TemporaryDirectory() as folder:
         return 1 if soak(options.rounds, options.seed, Path(folder), options.serial) else 0

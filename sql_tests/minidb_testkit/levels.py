@@ -35,3 +35,6 @@ LEVELS = {
 
 # The same, and what has no interactive transactions.
 ALL_LEVELS = {**LEVELS, "serializable serial": SERIAL}
+
+# Where transactions are calls of procedures.
+CALL_LEVELS = {name: level for name, level in ALL_LEVELS.items() if level.serializable}
