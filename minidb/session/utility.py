@@ -40,7 +40,7 @@ from minidb.session import settings as settings_
 from minidb.session.explicit_locks import lock_tables
 from minidb.session.result import Result
 from minidb.session.state import SessionState
-from minidb.txn.isolation import SERIAL
+from minidb.txn.isolation import SERIAL, SSI
 from minidb.value.sql_types import TEXT
 
 
@@ -186,8 +186,12 @@ def _explain(session: SessionState, statement: Explain, values: list[Any]) -> Re
         transaction = session.transaction
         level = settings["default_transaction_isolation"] if transaction is None else transaction.level.value
         strategy = SERIAL if session.serial else settings["serializable_strategy"]
-        recorded = strategy == SERIAL or (transaction is not None and transaction.reads is not None)
-        safe = level == "serializable" and transaction is not None and not recorded
+        safe = (
+            strategy == SSI
+            and level == "serializable"
+            and transaction is not None
+            and transaction.reads is None
+        )
         lines.extend(explain_locks(plan, level, strategy, settings["range_locking"], safe))
     if statement.analyze:
         start = perf_counter()
