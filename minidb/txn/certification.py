@@ -149,6 +149,9 @@ class Certification:
         writes = transaction.writes
         if None in writes.values():
             # What it inserted and deleted again was never there for others.
+            for key, value in writes.items():
+                if value is None and before.get(key) is None:
+                    reads.add_existence(key, before.commit_id)  # but that it could be inserted was seen
             writes = {
                 key: value
                 for key, value in writes.items()
