@@ -352,3 +352,16 @@ def test_what_constraints_saw_stays_within_the_limit() -> None:
     assert any(read.start == first.start and read.stop == first.stop for read, _ in reads.existence_ranges)
     assert max(seen for _, seen in reads.existence_ranges) >= 960
     assert min(seen for _, seen in reads.existence_ranges) == 0
+
+
+def test_a_key_that_was_inserted_and_deleted_again_was_found_free(connect: Connect) -> None:
+    """The insert told its transaction that nobody had the key; who inserts it later comes after that."""
+    one, two = begin(connect), begin(connect)
+    assert read(two, 2) == 0
+    one.execute("DELETE FROM t WHERE id = 2")
+    one.execute("INSERT INTO t VALUES (12, 12, 0)")
+    one.execute("DELETE FROM t WHERE id = 12")
+    one.execute("COMMIT")
+    with refused():
+        two.execute("INSERT INTO t VALUES (12, 12, 1)")
+        two.execute("COMMIT")
