@@ -82,7 +82,7 @@ class Certification:
 
     def certify(self, transaction: TransactionState, commit_id: int, as_of: int | None) -> None:
         """Refuse the commit, or enter it into the graph. `commit_id`: of the coming commit, or, of one that
-        wrote nothing, the newest. Called under the graph's mutex and the commit mutex."""
+        wrote nothing, the newest. Called under the graph's mutex and, of a commit, the commit mutex."""
         graph = self.graph
         reads = transaction.reads
         if reads is None:
@@ -108,6 +108,24 @@ class Certification:
             graph.add(node, commit_id, found)
             transaction.certified = node
 
+    def needs_no_certificate(self, transaction: TransactionState) -> bool:
+        """Whether a transaction that wrote nothing is on no cycle, now or later, as it comes after nobody who
+        is retained. Needs no mutex: who commits from now on is not in its snapshot."""
+        reads, snapshot_id = transaction.reads, transaction.snapshot.commit_id
+        if reads is None:
+            return True
+        if reads.has_ranges() or reads.existence or self.graph.heirs:
+            return False
+        graph, keys = self.graph, reads.keys
+        if not graph.ranged and graph.written.isdisjoint(keys):
+            return True
+        for other in tuple(graph.nodes):
+            if other.dropped or (
+                other.first_commit_id <= snapshot_id and not other.writes.keys().isdisjoint(keys)
+            ):
+                return False
+        return True
+
     def hand_over(self, heirs: list[tuple[int, int]], commit_id: int, takes_long: bool) -> None:
         """A commit, of any level, puts new storage in the place of old: who looked for rows in the old has
         looked for those that come into the new. Called under the graph's mutex, as `certify` is."""
@@ -129,8 +147,14 @@ class Certification:
         self.writers.pop(transaction.id, None)
         transaction.certified = None
         graph = self.graph
-        if (graph.nodes or graph.heirs) and (len(graph.nodes) >= graph.prune_at or not self.snapshots):
-            self.prune()
+        if graph.nodes or graph.heirs:
+            if not self.snapshots:
+                self.prune()
+            elif len(graph.nodes) >= graph.prune_at and graph.mutex.acquire(blocking=False):
+                try:  # else somebody commits, and whoever ends next will do it
+                    self.prune()
+                finally:
+                    graph.mutex.release()
 
     def prune(self) -> None:
         """Drop from the graph whom nobody can conflict with any more."""

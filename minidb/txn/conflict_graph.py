@@ -140,7 +140,7 @@ class ConflictGraph:
 
     __slots__ = (
         "by_key", "has_merged", "heirs", "last_commit_id", "limit", "mutex", "nodes", "prune_at", "ranged",
-        "size",
+        "size", "written",
     )  # fmt: skip
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -152,6 +152,9 @@ class ConflictGraph:
         self.heirs: dict[bytes, tuple[bytes, int]] = {}  # storage -> what replaced it, in which commit
         self.prune_at = FEW  # so many nodes are worth looking for some to drop
         self.has_merged = False
+        self.written: set[bytes] = (
+            set()
+        )  # what they wrote, and perhaps what others did until the last `prune`
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
 
@@ -201,6 +204,8 @@ class ConflictGraph:
 
     def may_follow(self, keys: set[bytes], as_of: int) -> bool:
         """Whether anybody may have replaced one of these keys since that commit. Needs no mutex."""
+        if not self.ranged and self.written.isdisjoint(keys):
+            return False
         for other in tuple(self.nodes):
             if other.commit_id > as_of and (other.dropped or not other.writes.keys().isdisjoint(keys)):
                 return True
@@ -340,6 +345,7 @@ class ConflictGraph:
 
     def _enter(self, node: Footprint) -> None:
         self.size += node.size()
+        self.written.update(node.writes)
         if node.coarse:
             self.ranged[node] = None
         if self.by_key is not None:
@@ -371,6 +377,7 @@ class ConflictGraph:
         """Nobody is active who could still conflict with anybody."""
         self.nodes.clear()
         self.ranged.clear()
+        self.written = set()
         self.heirs.clear()
         self.by_key = None
         self.size = 0
@@ -404,6 +411,7 @@ class ConflictGraph:
                 self.remove(node)
         if self.size > self.limit:
             self._summarise(sorted(snapshots))
+        self.written = set().union(*[node.writes for node in self.nodes])
         if not self.nodes:
             self.by_key = None
         self.prune_at = max(FEW, 2 * len(self.nodes))
