@@ -62,7 +62,7 @@ class Footprint:
 
     __slots__ = (
         "as_of", "before", "coarse", "commit_id", "dropped", "first_commit_id", "id", "incoming", "merged",
-        "reads", "successors", "tables_written", "touched", "writes",
+        "reads", "size", "successors", "tables_written", "touched", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +88,7 @@ class Footprint:
         self.successors: dict[Footprint, Edge] = {}
         self.incoming = 0
         self.tables_written: dict[bytes, list[bytes]] | None = None
+        self.size = len(writes) + reads.size()  # roughly how many keys it holds
 
     def changed(self) -> bool:
         """Whether it wrote anything: else later commits can add no edge that leads to it."""
@@ -109,10 +110,6 @@ class Footprint:
     def old_value(self, key: bytes) -> bytes | None:
         """What a key held before it was written."""
         return None if self.before is None else self.before.get(key)
-
-    def size(self) -> int:
-        """Roughly how many keys it holds."""
-        return len(self.writes) + self.reads.size()
 
 
 class Dependencies:
@@ -344,7 +341,7 @@ class ConflictGraph:
         self._enter(node)
 
     def _enter(self, node: Footprint) -> None:
-        self.size += node.size()
+        self.size += node.size
         self.written.update(node.writes)
         if node.coarse:
             self.ranged[node] = None
@@ -362,7 +359,7 @@ class ConflictGraph:
             by_key.setdefault(key, []).append(node)
 
     def _leave(self, node: Footprint) -> None:
-        self.size -= node.size()
+        self.size -= node.size
         self.ranged.pop(node, None)
         by_key = self.by_key
         if by_key is not None:
@@ -448,7 +445,7 @@ class ConflictGraph:
         for node in list(self.nodes):
             if kept <= self.limit // 2:
                 break
-            kept -= node.size()
+            kept -= node.size
             between = sum([snapshot < node.commit_id for snapshot in snapshots])
             groups.setdefault(between, []).append(node)
         for nodes in groups.values():

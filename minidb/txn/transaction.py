@@ -432,7 +432,10 @@ class Transaction(TransactionReads):
         if reads is not None:
             if len(reads.keys) > reads.limit:
                 reads.coarsen()
-            if self._graph.last_commit_id > self.snapshot.commit_id:
+            graph = self._graph
+            if graph.last_commit_id > self.snapshot.commit_id and (
+                graph.ranged or not graph.written.isdisjoint(reads.keys) or reads.has_ranges()
+            ):
                 self.control.after_statement(self)
 
     def commit(self) -> None:
