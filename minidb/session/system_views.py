@@ -25,7 +25,7 @@ from minidb.txn.environment import describe_plainly
 from minidb.txn.lock_report import lock_entries
 from minidb.txn.read_set import ReadRange
 from minidb.txn.state import AdvisoryKey, LockTarget, RangeWrite, SessionOwner, TransactionState
-from minidb.txn.transaction import ACTIVE
+from minidb.txn.writes import ACTIVE
 from minidb.value.interval import Interval
 from minidb.value.sql_types import BIGINT, BOOLEAN, INTEGER, INTERVAL, TEXT, TIMESTAMPTZ, Row
 

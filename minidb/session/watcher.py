@@ -23,7 +23,8 @@ from time import monotonic
 
 from minidb.errors import InternalError
 from minidb.txn.interrupt import TRANSACTION_TIMEOUT, Interrupt
-from minidb.txn.transaction import ACTIVE, Transaction
+from minidb.txn.transaction import Transaction
+from minidb.txn.writes import ACTIVE
 
 IDLE = ("25P03", "terminating transaction due to idle-in-transaction timeout")
 TOO_LONG = ("25P04", TRANSACTION_TIMEOUT)

@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 from minidb.errors import SerializationFailure
 from minidb.storage.store import Store
-from minidb.txn.conflict_graph import ConflictGraph, Dependencies, Edge, Footprint
+from minidb.txn.conflict_graph import ConflictGraph
+from minidb.txn.footprint import Dependencies, Edge, Footprint
 from minidb.txn.read_set import PREFIX, ReadSet
 from minidb.txn.state import LockTarget, TransactionState
 

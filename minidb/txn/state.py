@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from minidb.errors import DatabaseError
 from minidb.storage.snapshot import Snapshot, View
-from minidb.txn.conflict_graph import Footprint
+from minidb.txn.footprint import Footprint
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.overlay import Writes

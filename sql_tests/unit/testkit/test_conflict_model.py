@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from minidb.txn.conflict_graph import ConflictGraph, Footprint
+from minidb.txn.conflict_graph import ConflictGraph
+from minidb.txn.footprint import Footprint
 from minidb.txn.read_set import ReadSet
 from minidb_testkit.conflict_model import COMMIT, REFUSED, SSI, ConflictModel, ModelTransaction, schedule
 

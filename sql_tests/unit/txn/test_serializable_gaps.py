@@ -14,7 +14,8 @@ import pytest
 from database_fixture import key
 
 import minidb
-from minidb.txn.conflict_graph import ConflictGraph, Footprint
+from minidb.txn.conflict_graph import ConflictGraph
+from minidb.txn.footprint import Footprint
 from minidb.txn.lock_modes import ACCESS_SHARE
 from minidb.txn.lock_queue import LockObserver
 from minidb.txn.read_set import ReadRange, ReadSet, whole
