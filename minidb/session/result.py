@@ -75,6 +75,8 @@ class Result:
             rows = rows + more if more else rows
         self._buffer = rows
         self._failed = failed
+        if self._source is None:
+            self.rowcount = len(rows)
 
     @property
     def streaming(self) -> bool:

@@ -265,6 +265,12 @@ class SessionState(SessionBase):
 
     def set_serializable(self, name: str, text: str | None, local: bool) -> None:
         """SET [LOCAL] of how SERIALIZABLE works: in such a transaction only before its first query."""
+        if self.database.serial and text is not None:
+            raise InternalError(
+                f'parameter "{name}" cannot be set: the database is open for serial execution',
+                sqlstate="55P02",
+                hint="Everything runs alone there, one statement or call after the other.",
+            )
         transaction = self.transaction
         if transaction is None:
             self.set(name, text, local)

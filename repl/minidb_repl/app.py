@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import minidb
+from minidb_repl.commands import run_command
 from minidb_repl.render import FORMATS, describe_error
 from minidb_repl.runner import Runner
 
@@ -85,7 +86,9 @@ def _shell(options: argparse.Namespace) -> int:
 
             return interact(runner, options.file)
         for sql in options.command or []:
-            if not runner.run(sql):
+            if sql.lstrip().startswith("\\"):
+                run_command(sql.strip(), runner)
+            elif not runner.run(sql):
                 return 1
         for path in options.script or []:
             if not runner.run(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")):

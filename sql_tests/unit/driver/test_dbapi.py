@@ -245,3 +245,10 @@ def test_statusmessage_is_the_last_statements() -> None:
             assert cursor.execute("SELECT * FROM item WHERE id = ?", (id_,)).statusmessage == "SELECT"
             assert connection.execute("DELETE FROM item WHERE id = ?", (9,)).statusmessage == "DELETE 0"
         assert cursor.executemany("INSERT INTO item VALUES (?)", [(5,), (6,)]).statusmessage is None
+
+
+def test_rowcount_of_a_short_query_is_known_at_once() -> None:
+    with minidb.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE counted AS SELECT n FROM generate_series(1, 5) AS n")
+        for _ in range(3):  # the first time, and prepared
+            assert connection.execute("SELECT n FROM counted WHERE n > 2").rowcount == 3

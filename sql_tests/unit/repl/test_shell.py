@@ -170,3 +170,13 @@ def test_errors_inside_of_routines_show_where(capsys: pytest.CaptureFixture[str]
         "ERROR:  22012: division by zero",
         'CONTEXT:  SQL function "f" statement 1',
     ]
+
+
+def test_backslash_commands_by_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "by_option.db")
+    assert (
+        main([path, "-c", "CREATE TABLE shown (id INTEGER PRIMARY KEY)", "-c", "\\d", "-c", "\\nonsense"])
+        == 0
+    )
+    output = capsys.readouterr()
+    assert "shown" in output.out and "unknown command \\nonsense" in output.err

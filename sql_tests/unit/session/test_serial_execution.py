@@ -477,3 +477,11 @@ def test_a_damaged_log_is_an_error_and_a_torn_one_is_cut(tmp_path: Path) -> None
     calls.write_bytes(whole[:30] + b"?" + whole[31:])
     with pytest.raises(minidb.DataCorrupted):
         read_calls(str(calls))
+
+
+def test_a_serial_database_has_no_other_strategy() -> None:
+    with minidb.connect(":memory:", execution="serial") as connection:
+        for setting in ("serializable_strategy = '2pl'", "range_locking = 'next-key'"):
+            with pytest.raises(minidb.InternalError) as caught:
+                connection.execute(f"SET {setting}")
+            assert caught.value.sqlstate == "55P02"
