@@ -134,7 +134,7 @@ class Cursor:
         self._position = 0
         self._columns = result.columns
         self._convert = result.convert
-        self.rowcount = result.rowcount
+        self.rowcount = result.known_count
         self._tag = result.tag
         self._fast = None
         self._result = result if result.columns is not None else None

@@ -75,8 +75,13 @@ class Result:
             rows = rows + more if more else rows
         self._buffer = rows
         self._failed = failed
-        if self._source is None:
-            self.rowcount = len(rows)
+
+    @property
+    def known_count(self) -> int:
+        """The rows affected; of a query the rows to come, or -1 while it streams."""
+        if self.rowcount >= 0 or self.columns is None or self._source is not None:
+            return self.rowcount
+        return len(self._buffer)
 
     @property
     def streaming(self) -> bool:
