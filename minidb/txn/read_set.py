@@ -26,6 +26,9 @@ def end_of(prefix: bytes) -> bytes | None:
     return number.to_bytes(PREFIX, "big") if number < 1 << (8 * PREFIX) else None
 
 
+_NOTHING: Final[frozenset[bytes]] = frozenset()
+
+
 class ReadRange:
     """The keys of one storage id in [start, stop). Subclasses look at the rows behind them."""
 
@@ -68,14 +71,15 @@ class ReadSet:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.keys: set[bytes] = set()
-        self.ranges: list[ReadRange] = []
-        self.whole: set[bytes] = set()  # prefixes of which everything counts as read
+        # Tuples and a frozen set: most transactions read keys only, and an empty one of these costs nothing.
+        self.ranges: tuple[ReadRange, ...] = ()
+        self.whole: frozenset[bytes] = _NOTHING  # prefixes of which everything counts as read
         # Constraints look at the newest state instead of the snapshot, and only at whether a key exists:
         # key or range -> the commit as of which they looked, first and last (what was undone in between may
         # have given back the lock that kept the answer).
         self.existence: dict[bytes, int] = {}
         self.existence_later: dict[bytes, int] = {}
-        self.existence_ranges: list[tuple[ReadRange, int]] = []
+        self.existence_ranges: tuple[tuple[ReadRange, int], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.ranges or self.whole or self.existence or self.existence_ranges)
@@ -94,7 +98,7 @@ class ReadSet:
         """A range is about to be scanned."""
         if read.prefix in self.whole:
             return
-        self.ranges.append(read)
+        self.ranges += (read,)
         if len(self.ranges) > self.limit // KEYS_PER_RANGE:
             prefix, _ = Counter([each.prefix for each in self.ranges]).most_common(1)[0]
             self.read_whole(prefix)
@@ -113,7 +117,7 @@ class ReadSet:
 
     def add_existence_range(self, read: ReadRange, seen: int) -> None:
         """The same of the rows of a range."""
-        self.existence_ranges.append((read, seen))
+        self.existence_ranges += ((read, seen),)
         if len(self.existence_ranges) > self.limit // KEYS_PER_RANGE:
             prefix, _ = Counter([each.prefix for each, _ in self.existence_ranges]).most_common(1)[0]
             self._see_whole(prefix, seen, seen)
@@ -122,7 +126,7 @@ class ReadSet:
         """All of a storage id, as of commits between two: as of both, which has the edges of either."""
         first = min([first, *[seen for read, seen in self.existence_ranges if read.prefix == prefix]])
         ranges = [each for each in self.existence_ranges if each[0].prefix != prefix]
-        self.existence_ranges = [*ranges, (whole(prefix), first), (whole(prefix), last)]
+        self.existence_ranges = (*ranges, (whole(prefix), first), (whole(prefix), last))
 
     def coarsen(self) -> None:
         """Fewer keys: those of the storage ids with most of them become a range, or all."""
@@ -146,8 +150,8 @@ class ReadSet:
 
     def read_whole(self, prefix: bytes) -> None:
         """Count everything under a storage id as read."""
-        self.whole.add(prefix)
-        self.ranges = [read for read in self.ranges if read.prefix != prefix]
+        self.whole |= {prefix}
+        self.ranges = tuple([read for read in self.ranges if read.prefix != prefix])
 
     def size(self) -> int:
         """Roughly how many keys' worth of memory it takes."""
