@@ -133,21 +133,25 @@ class TransactionReads(TransactionState):
 
     def new_statement(self) -> None:
         """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
-        if self._per_statement or not self.used:
-            first = not self.used
-            self.used = True
+        if not self.used:
+            self._take_first_snapshot()
+        elif self._per_statement:
             self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
-            if first and self._watches_snapshot:
-                try:
-                    self.control.after_snapshot(self)
-                except BaseException:
-                    self.used = False  # what it waited for is still to be waited for
-                    raise
-                self._watches_reads = self.reads is not None
         self.statement_start = len(self.undo)
         self._reader = None
         if self.huge is not None:
             self._read_huge()
+
+    def _take_first_snapshot(self) -> None:
+        self.used = True
+        self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
+        if self._watches_snapshot:
+            try:
+                self.control.after_snapshot(self)
+            except BaseException:
+                self.used = False  # what it waited for is still to be waited for
+                raise
+            self._watches_reads = self.reads is not None
 
     def remember_keys(self) -> None:
         """To look up a key takes nothing from here on but to remember it."""
