@@ -144,7 +144,7 @@ class TransactionReads(TransactionState):
 
     def _take_first_snapshot(self) -> None:
         self.used = True
-        self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
+        self.take_snapshot()
         if self._watches_snapshot:
             try:
                 self.control.after_snapshot(self)
