@@ -249,8 +249,7 @@ class SerialExecutor:
         """Get the lock that the call was refused. Nothing else is held, so no deadlock can come of it."""
         session = call.session
         interrupt = session.interruption if call.future is None else Interrupt()
-        transaction = self._database.transactions.begin_serial(interrupt, False)
-        transaction.lock_timeout_ms = session.settings["lock_timeout"]
+        transaction = self._database.transactions.begin_with(session.serial_characteristics(), interrupt)
         if call.future is None:
             session.transaction = transaction  # for those who watch
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from minidb.errors import InternalError, NotSupportedError
 from minidb.session import settings as settings_
 from minidb.session.state_base import SessionBase
+from minidb.txn.characteristics import Characteristics
 from minidb.txn.control import StatementRestart
 from minidb.txn.isolation import SERIAL, IsolationLevel
 from minidb.txn.state import AdvisoryKey
@@ -78,24 +79,49 @@ class SessionState(SessionBase):
         """Open a transaction with these characteristics, or the session's defaults."""
         if self.transaction is not None:
             raise InternalError("there is already a transaction in progress", sqlstate="25001")
+        chosen = self._defaults
+        if chosen is None or level is not None or read_only is not None or deferrable is not None:
+            chosen = self._characteristics(level, read_only, deferrable)
+        if self.serial or chosen.level is IsolationLevel.SERIALIZABLE:
+            self._refuse_if_serial(chosen.level)
+        transaction = self.database.transactions.begin_with(chosen, self.interruption)
+        self.transaction = transaction
+        newest = self.database.catalog
+        visible = newest.version <= transaction.snapshot.commit_id
+        self.catalog = newest if visible else self._catalog_of(transaction)
+
+    def serial_characteristics(self) -> Characteristics:
+        """Those of a transaction on the serial executor."""
+        found = self._serial_defaults
+        if found is None:
+            settings, control = self.settings, self.database.transactions.serial
+            found = self._serial_defaults = Characteristics(
+                IsolationLevel.SERIALIZABLE,
+                control,
+                settings["default_transaction_read_only"],
+                lock_timeout_ms=settings["lock_timeout"],
+            )
+        return found
+
+    def _characteristics(
+        self, level: str | None, read_only: bool | None, deferrable: bool | None
+    ) -> Characteristics:
+        """These, or the session's defaults, which are kept."""
         settings = self.settings
         isolation = IsolationLevel.named(level or settings["default_transaction_isolation"])
-        if self.serial or isolation is IsolationLevel.SERIALIZABLE:
-            self._refuse_if_serial(isolation)
-        transaction = self.database.transactions.begin(
+        found = Characteristics(
             isolation,
-            read_only=settings["default_transaction_read_only"] if read_only is None else read_only,
-            interrupt=self.interruption,
-            strategy=settings["serializable_strategy"],
-            range_locking=settings["range_locking"],
+            self.database.transactions.control_of(
+                isolation, settings["serializable_strategy"], settings["range_locking"]
+            ),
+            settings["default_transaction_read_only"] if read_only is None else read_only,
+            settings["default_transaction_deferrable"] if deferrable is None else deferrable,
+            settings["lock_timeout"],
+            settings["synchronous_commit"],
         )
-        transaction.deferrable = (
-            settings["default_transaction_deferrable"] if deferrable is None else deferrable
-        )
-        transaction.lock_timeout_ms = settings["lock_timeout"]
-        transaction.synchronous_commit = settings["synchronous_commit"]
-        self.transaction = transaction
-        self.catalog = self._catalog_of(transaction)
+        if level is None and read_only is None and deferrable is None:
+            self._defaults = found
+        return found
 
     def _refuse_if_serial(self, isolation: IsolationLevel) -> None:
         """No transaction that stays open between statements runs on the serial executor."""
@@ -117,7 +143,8 @@ class SessionState(SessionBase):
 
     def commit(self) -> bool:
         """Commit the open transaction; False if it had failed and was rolled back instead."""
-        self._refuse_in_call()
+        if self.calls:
+            self._refuse_in_call()
         transaction = self.transaction
         if transaction is None:
             return True

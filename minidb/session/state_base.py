@@ -30,6 +30,7 @@ from minidb.session.sequences import Sequences
 from minidb.session.watcher import TransactionTimer
 from minidb.sql.parse import ParsedStatement
 from minidb.txn.advisory_locks import AdvisoryLocks
+from minidb.txn.characteristics import Characteristics
 from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import SERIAL
@@ -55,6 +56,8 @@ class SessionBase:
         self.settings: dict[str, Any] = settings_.defaults()
         self.serializable_alone = False  # whether a lone SELECT must be a SERIALIZABLE transaction
         self.serial = database.serial  # whether statements run on the serial executor
+        self._defaults: Characteristics | None = None  # of transactions, by these settings
+        self._serial_defaults: Characteristics | None = None  # of those on the serial executor
         self.transaction: Transaction | None = None
         self.failed = False  # the open transaction accepts only its end
         self.closed = False
@@ -313,6 +316,7 @@ class SessionBase:
 
     def _use_settings(self, settings: dict[str, Any]) -> None:
         self.settings = settings
+        self._defaults = self._serial_defaults = None
         self.serializable_alone = settings["default_transaction_isolation"] == "serializable"
         self.serial = self.database.serial or (
             self.serializable_alone and settings["serializable_strategy"] == SERIAL

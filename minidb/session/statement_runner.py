@@ -184,8 +184,7 @@ class StatementRunner(SessionState):
             interrupt.deadline = monotonic() + limit / 1000 if limit else None
         transaction, call.transaction = call.transaction, None
         if transaction is None:
-            read_only = self.settings["default_transaction_read_only"]
-            transaction = transactions.begin_serial(self.interruption, read_only)
+            transaction = transactions.begin_with(self.serial_characteristics(), interrupt)
         transactions.serial.prepare(transaction, record)
         transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
         self.transaction = transaction

@@ -30,13 +30,13 @@ import msgspec
 
 from minidb.errors import DataCorrupted
 from minidb.storage.files import (
-    begin_writing,
     file_error,
     remove,
     reserve,
     sync_data,
     sync_directory,
     write_all,
+    write_and_begin,
 )
 
 MAGIC: Final = b"minidb log\n\x00\x00\x00\x00\x00"
@@ -54,7 +54,7 @@ SPARE_NAME: Final = "log.spare"
 _PREFIX: Final = "log."
 
 _encode_payload = msgspec.msgpack.Encoder().encode
-_pack_header = RECORD_HEADER.pack
+_pack_start = struct.Struct("<4sI").pack
 _pack_checked = _CHECKED_HEADER.pack
 _crc32 = zlib.crc32
 
@@ -90,9 +90,8 @@ class Segment:
     ) -> bytes:
         """The bytes of one commit."""
         payload = _encode_payload((writes, dropped))
-        length = len(payload)
-        crc = _crc32(payload, _crc32(_pack_checked(length, commit_id, durable_id)))
-        return _pack_header(self.mark, crc, length, commit_id, durable_id) + payload
+        checked = _pack_checked(len(payload), commit_id, durable_id) + payload
+        return _pack_start(self.mark, _crc32(checked)) + checked
 
     def reserve(self, end: int, step: int) -> None:
         """Have space up to `end`; DiskFull if there is none. Steps grow with the file, up to `step`."""
@@ -110,8 +109,7 @@ class Segment:
     def write_ahead(self, record: bytes) -> None:
         """Write the record that is about to be appended: the disk begins while the commit goes on."""
         position = self.tail
-        write_all(self.descriptor, record, position)
-        begin_writing(self.descriptor, position, len(record))
+        write_and_begin(self.descriptor, record, position)
         self.ahead = position
 
     def withdraw(self) -> None:

@@ -124,21 +124,21 @@ class Store:
             size = _size_of(writes)
         if self.options.quota_bytes is not None:
             self._check_quota(writes, size)
-        size += ENTRY_OVERHEAD * len(writes)
-        ended = tuple(dropped)
+        ahead: Segment | None = None
         generation = self._active
-        snapshot = Snapshot(commit_id, self._view)
-        # With nobody to share the sync, the disk may begin while this goes on.
-        alone = urgent and segment and not (segment.pending or self._group.leader or self._relaxed)
-        ahead = segment if alone else None
         try:
-            if ahead is not None:
-                self._on_log(ahead, partial(ahead.write_ahead, record))
+            # With nobody to share the sync, the disk may begin while this goes on.
+            if urgent and segment and not (segment.pending or self._group.leader or self._relaxed):
+                ahead = segment
+                ahead.write_ahead(record)
+            size += ENTRY_OVERHEAD * len(writes)
+            ended = tuple(dropped)
+            snapshot = Snapshot(commit_id, self._view)
             generation.insert(commit_id, writes)
-        except BaseException:
+        except BaseException as error:
             generation.undo(commit_id, writes)
             if ahead is not None:
-                self._on_log(ahead, ahead.withdraw)
+                self._withdraw(ahead, error)
             raise
         # No call from here to the end of publication: a keyboard interrupt comes only with a call or
         # a jump backwards, so it cannot leave a commit half made.
@@ -217,17 +217,26 @@ class Store:
         if segment is not None and segment.pending:
             if self._refuse is not None:
                 raise self._refuse()
-            self._on_log(segment, partial(segment.flush, self.before_sync))
+            try:
+                segment.flush(self.before_sync)
+            except OSError as error:
+                raise self._log_failed(segment, error) from None
             self._syncs += 1
         if not self._relaxed:
             self.durable = target
         return target.commit_id
 
-    def _on_log(self, segment: Segment, work: Callable[[], None]) -> None:
+    def _withdraw(self, segment: Segment, reason: BaseException) -> None:
+        """The record that was written ahead does not count; if the disk is the reason, the log ends here."""
         try:
-            work()
+            segment.withdraw()
+            if isinstance(reason, OSError):
+                raise reason
         except OSError as error:
-            raise self._fail(file_error("could not write log file", segment.path, error)) from None
+            raise self._log_failed(segment, error) from None
+
+    def _log_failed(self, segment: Segment, error: OSError) -> DatabaseError:
+        return self._fail(file_error("could not write log file", segment.path, error))
 
     def _fail(self, error: DatabaseError) -> DatabaseError:
         """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""

@@ -17,10 +17,11 @@ from itertools import count
 from minidb.errors import DatabaseError
 from minidb.storage.snapshot import Snapshot
 from minidb.storage.store import Store
+from minidb.txn.characteristics import Characteristics
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
-from minidb.txn.isolation import NEXT_KEY, PREDICATE, SSI, IsolationLevel
+from minidb.txn.isolation import NEXT_KEY, PREDICATE, SSI, TWO_PHASE_LOCKING, IsolationLevel
 from minidb.txn.read_committed import ReadCommitted
 from minidb.txn.serial import Serial
 from minidb.txn.serializable_snapshot import SerializableSnapshot
@@ -48,6 +49,7 @@ class TransactionalStore(Environment):
             NEXT_KEY: TwoPhaseLocking(*shared, next_key=True),
         }
         self.serial = Serial(store, self.describe, self.committer.author_of, self.certification)
+        self._spares: dict[ConcurrencyControl, Transaction] = {}  # made, not begun: at most one for each
         self._next_transaction_id = count(1).__next__
 
     def begin(
@@ -63,34 +65,36 @@ class TransactionalStore(Environment):
 
         `strategy` and `range_locking` are those of SERIALIZABLE: see isolation.py.
         """
-        serializable = level is IsolationLevel.SERIALIZABLE
-        control = self._controls.get(level)
-        if control is None:
-            control = (
-                self._serializable_snapshot if strategy == SSI else self._two_phase_locking[range_locking]
-            )
-        transaction = Transaction(
-            self,
-            self._next_transaction_id(),
-            level,
-            control,
-            read_only,
-            interrupt if interrupt is not None else Interrupt(),
+        control = self.control_of(level, strategy, range_locking)
+        return self.begin_with(
+            Characteristics(level, control, read_only), Interrupt() if interrupt is None else interrupt
         )
+
+    def control_of(self, level: IsolationLevel, strategy: str, range_locking: str) -> ConcurrencyControl:
+        """What carries the level out."""
+        if level is not IsolationLevel.SERIALIZABLE:
+            return self._controls[level]
+        if strategy == TWO_PHASE_LOCKING:
+            return self._two_phase_locking[range_locking]
+        return self._serializable_snapshot if strategy == SSI else self.serial
+
+    def begin_with(self, characteristics: Characteristics, interrupt: Interrupt) -> Transaction:
+        """`begin` with all that may be said of a transaction. One for the serial executor (serial.py) is
+        prepared by that when it is its turn."""
+        control = characteristics.control
+        transaction = self._spares.pop(control, None) or Transaction(self, control)
+        transaction.start(self._next_transaction_id(), characteristics, interrupt)
         self.active[transaction.id] = transaction
-        if serializable:
-            self.certification.begin(transaction, strategy == SSI, read_only)
-            if strategy == SSI:
+        if characteristics.level is IsolationLevel.SERIALIZABLE and control is not self.serial:
+            snapshot = control is self._serializable_snapshot
+            self.certification.begin(transaction, snapshot, characteristics.read_only)
+            if snapshot:
                 transaction.remember_keys()
         return transaction
 
-    def begin_serial(self, interrupt: Interrupt, read_only: bool) -> Transaction:
-        """A transaction for the serial executor (serial.py), which prepares it when it is its turn."""
-        transaction = Transaction(
-            self, self._next_transaction_id(), IsolationLevel.SERIALIZABLE, self.serial, read_only, interrupt
-        )
-        self.active[transaction.id] = transaction
-        return transaction
+    def prepare_next(self, control: ConcurrencyControl) -> None:
+        if control not in self._spares:
+            self._spares[control] = Transaction(self, control)
 
     def is_safe(self, snapshot: Snapshot) -> bool:
         """Whether a lone SELECT of that snapshot is serializable as it is."""

@@ -12,6 +12,7 @@ from typing import Final
 from minidb.storage.store import Store
 from minidb.txn.certification import Certification
 from minidb.txn.commit import Committer
+from minidb.txn.control import ConcurrencyControl
 from minidb.txn.counters import Counters
 from minidb.txn.lock_table import LockTable
 from minidb.txn.read_set import ReadRange
@@ -45,6 +46,10 @@ class Environment:
     def allocate_id(self) -> int:
         """A number for a new table, index, sequence or storage id, never used before or again."""
         return self.counters.get(_ID_COUNTER, start=FIRST_ID).next()
+
+    def prepare_next(self, control: ConcurrencyControl) -> None:
+        """Make the next transaction's object ahead of time: the disk is busy, and the processor is not."""
+        raise NotImplementedError
 
     def describe(self, target: LockTarget) -> str:
         """`row (1) of table accounts`, as far as anybody told how to say so."""

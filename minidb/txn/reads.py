@@ -18,7 +18,8 @@ from time import time
 from typing import Any, Final
 
 from minidb.storage.huge import HugeWrites
-from minidb.storage.snapshot import Snapshot
+from minidb.storage.snapshot import Snapshot, View
+from minidb.txn.characteristics import Characteristics
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment
 from minidb.txn.interrupt import Interrupt
@@ -32,6 +33,8 @@ from minidb.txn.state import TransactionState
 AnyReader = Snapshot | HugeReader | Reader
 
 ACCOUNT_EVERY: Final = 4096  # writes between two looks at memory
+_NO_SNAPSHOT: Final = Snapshot(0, View(None, ()))
+_NOT_YET: Final = Interrupt()
 
 
 class Watch:
@@ -91,24 +94,17 @@ class TransactionReads(TransactionState):
         "overlay",
         "statement_start",
         "store",
+        "synchronous_commit",
         "undo",
     )
 
-    def __init__(
-        self,
-        environment: Environment,
-        id: int,
-        level: IsolationLevel,
-        control: ConcurrencyControl,
-        read_only: bool,
-        interrupt: Interrupt,
-    ) -> None:
-        store = environment.store
-        super().__init__(id, level, store.durable if read_only else store.latest, interrupt, read_only)
+    def __init__(self, environment: Environment, control: ConcurrencyControl) -> None:
+        super().__init__(0, IsolationLevel.READ_COMMITTED, _NO_SNAPSHOT, _NOT_YET)
         self.environment = environment
-        self.store = store
+        self.store = environment.store
         self.control = control
-        self.began = time()
+        self.began = 0.0  # when
+        self.synchronous_commit = True
         self.undo: Undo = []
         self.overlay: Overlay | None = None  # of these two, once needed
         self.base_position = 0
@@ -121,7 +117,7 @@ class TransactionReads(TransactionState):
         self._per_statement = control.snapshot_per_statement
         self._watches_reads = control.watches_reads
         self._read_keys: set[bytes] | None = None  # where nothing is to be done but to remember
-        self._watches_snapshot = control.watches_snapshot and read_only
+        self._watches_snapshot = False
         self._watches_writes = control.watches_all_writes
         self._saw_latest = False  # whether it looked past its snapshot
         self._catalog_from = -1  # position of the first change to the catalog
@@ -129,12 +125,32 @@ class TransactionReads(TransactionState):
         self._accounted = 0
         self._account_at = ACCOUNT_EVERY
 
+    def start(self, id: int, characteristics: Characteristics, interrupt: Interrupt) -> None:
+        """It begins now. What comes before this can be done ahead of time."""
+        self.id = id
+        self.level = characteristics.level
+        self.deferrable = characteristics.deferrable
+        self.lock_timeout_ms = characteristics.lock_timeout_ms
+        self.synchronous_commit = characteristics.synchronous_commit
+        self.interrupt = interrupt
+        self.began = time()
+        if characteristics.read_only:
+            self.read_only = True
+            self.base = self.snapshot = self.store.durable
+            self._watches_snapshot = self.control.watches_snapshot
+        else:
+            self.base = self.snapshot = self.store.latest
+
     # -- statements ---------------------------------------------------------------------------------------
 
     def new_statement(self) -> None:
         """A statement begins: READ COMMITTED takes a new snapshot, the other levels their first."""
         if not self.used:
-            self._take_first_snapshot()
+            if self._watches_snapshot:
+                self._take_watched_snapshot()
+            else:
+                self.used = True
+                self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
         elif self._per_statement:
             self.base = self.snapshot = self.store.durable if self.read_only else self.store.latest
         self.statement_start = len(self.undo)
@@ -142,16 +158,15 @@ class TransactionReads(TransactionState):
         if self.huge is not None:
             self._read_huge()
 
-    def _take_first_snapshot(self) -> None:
+    def _take_watched_snapshot(self) -> None:
         self.used = True
         self.take_snapshot()
-        if self._watches_snapshot:
-            try:
-                self.control.after_snapshot(self)
-            except BaseException:
-                self.used = False  # what it waited for is still to be waited for
-                raise
-            self._watches_reads = self.reads is not None
+        try:
+            self.control.after_snapshot(self)
+        except BaseException:
+            self.used = False  # what it waited for is still to be waited for
+            raise
+        self._watches_reads = self.reads is not None
 
     def remember_keys(self) -> None:
         """To look up a key takes nothing from here on but to remember it."""

@@ -13,8 +13,6 @@ from typing import Final
 
 from minidb.txn.control import ConcurrencyControl, StatementRestart
 from minidb.txn.environment import Environment
-from minidb.txn.interrupt import Interrupt
-from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_SHARE
 from minidb.txn.writes import ACTIVE, TransactionWrites
 
@@ -29,20 +27,10 @@ class Transaction(TransactionWrites):
         "_graph",
         "on_commit",
         "on_commit_failed",
-        "synchronous_commit",
     )
 
-    def __init__(
-        self,
-        environment: Environment,
-        id: int,
-        level: IsolationLevel,
-        control: ConcurrencyControl,
-        read_only: bool,
-        interrupt: Interrupt,
-    ) -> None:
-        super().__init__(environment, id, level, control, read_only, interrupt)
-        self.synchronous_commit = True
+    def __init__(self, environment: Environment, control: ConcurrencyControl) -> None:
+        super().__init__(environment, control)
         # Told, under the commit mutex, the id of a commit that nobody can see yet; and if it fails after all.
         self.on_commit: Callable[[Transaction, int], None] | None = None
         self.on_commit_failed: Callable[[Transaction], None] | None = None
@@ -106,24 +94,32 @@ class Transaction(TransactionWrites):
         try:
             if self.control.watches_commit or self.dropped:
                 with self._graph.mutex:
-                    commit_id = self._publish(True)
+                    commit_id = self._publish()
+            elif self.on_commit is not None or self._catalog_from >= 0:
+                commit_id = self._publish()
             else:
-                commit_id = self._publish(self.on_commit is not None or self._catalog_from >= 0)
+                commit_id = self.environment.committer.publish(
+                    self.id, self.writes, (), urgent=self.synchronous_commit
+                )
         except BaseException:
             self.rollback()
             raise
         self.state = COMMITTED  # whatever happens from here on, an interruption included
         self._end(COMMITTED)
         if self.synchronous_commit and not self.never_waits:
-            self.store.sync(commit_id)
+            store = self.store
+            if commit_id > store.durable.commit_id:
+                self.environment.prepare_next(self.control)
+            store.sync(commit_id)
 
-    def _publish(self, watched: bool) -> int:
+    def _publish(self) -> int:
+        """Where something is to be done under the commit mutex."""
         return self.environment.committer.publish(
             self.id,
             self.writes,
             [storage_id for _, storage_id, _ in self.dropped],
-            self._prepare_commit if watched else None,
-            self._revoke_commit if watched else None,
+            self._prepare_commit,
+            self._revoke_commit,
             self.synchronous_commit,
         )
 

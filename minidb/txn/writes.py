@@ -15,8 +15,6 @@ from minidb.storage.key_codec import prefix_successor
 from minidb.txn.control import ConcurrencyControl, StatementRestart
 from minidb.txn.environment import Environment
 from minidb.txn.implicit_locks import FEWEST
-from minidb.txn.interrupt import Interrupt
-from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import ACCESS_SHARE, NO_KEY_UPDATE, ROW_SHARE, UPDATE, WEAK_TABLE_MODES
 from minidb.txn.overlay import ABSENT
 from minidb.txn.read_set import PREFIX
@@ -35,16 +33,8 @@ class TransactionWrites(TransactionReads):
 
     __slots__ = ("_escalate_at", "announced", "locks", "locks_reads", "owners", "queues", "state")
 
-    def __init__(
-        self,
-        environment: Environment,
-        id: int,
-        level: IsolationLevel,
-        control: ConcurrencyControl,
-        read_only: bool,
-        interrupt: Interrupt,
-    ) -> None:
-        super().__init__(environment, id, level, control, read_only, interrupt)
+    def __init__(self, environment: Environment, control: ConcurrencyControl) -> None:
+        super().__init__(environment, control)
         self.state = ACTIVE
         # The hot paths' shortcuts to what others own.
         locks = self.locks = environment.locks
