@@ -180,14 +180,21 @@ def _general_lookup(
     pick: RowPicker,
 ) -> FastQuery:
     """Any key; `row_prefix` is given for an index, whose entry holds the rest of the row's key."""
+    only = operands[0].of if len(operands) == 1 else None
 
     def run(reader: Any, parameters: Any) -> Any:
         if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
             return NotImplemented
-        values = tuple([operand.of(parameters) for operand in operands])
-        if NotImplemented in values:
-            return NotImplemented
-        data = reader.get(key_of(values))
+        if only is not None:
+            value = only(parameters)
+            if value is NotImplemented:
+                return NotImplemented
+            data = reader.get(key_of((value,)))
+        else:
+            values = tuple([operand.of(parameters) for operand in operands])
+            if NotImplemented in values:
+                return NotImplemented
+            data = reader.get(key_of(values))
         if data is not None and row_prefix is not None:
             data = reader.get(row_prefix + data)
         return [] if data is None else [pick(decode(data))]

@@ -36,10 +36,13 @@ class AsyncCalls:
                 hint="Connect with execution='serial', or set serializable_strategy to 'serial'.",
             )
         session = self._session
-        text = caller.call_text(name, len(arguments))
-        call = SerialCall(
-            session, name, partial(session.call_inside, text, arguments), CallInputs(text, arguments)
-        )
+        fast = session.fast_call(name, arguments)
+        if fast is not None:
+            text, work = fast.text, partial(session.call_now, fast, arguments)
+        else:
+            text = caller.call_text(name, len(arguments))
+            work = partial(session.call_inside, text, arguments)
+        call = SerialCall(session, name, work, CallInputs(text, arguments))
         call.settings = caller.settings
         future = call.future = Future()
         pending = self._pending

@@ -9,7 +9,7 @@ every time, so it is kept. What a FastCall does not take goes the general way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from minidb.catalog.catalog import Catalog
@@ -17,9 +17,10 @@ from minidb.catalog.schema import Routine
 from minidb.session import python_procedures, routines
 from minidb.session.database import Database
 from minidb.session.prepared import row_converter
+from minidb.session.routine_call import RoutineCall
 from minidb.session.state import SessionState
 from minidb.value.python_values import OUTPUT_CONVERTERS, input_converter
-from minidb.value.sql_types import Kind, Value
+from minidb.value.sql_types import Kind, Row
 
 _PLAIN: Final[dict[Kind, type]] = {
     Kind.INTEGER: int,
@@ -36,10 +37,13 @@ class FastCall:
     """A procedure under one catalog, and `text`, the CALL that is the same."""
 
     __slots__ = (
+        "_body",
         "_columns",
         "_convert",
         "_converters",
         "_integers",
+        "_run_body",
+        "_yields",
         "catalog",
         "procedures",
         "routine",
@@ -57,35 +61,47 @@ class FastCall:
         ]
         self._columns = len(routine.columns)
         self._convert = row_converter(routine.columns, OUTPUT_CONVERTERS)
+        self._body: Any = None  # of a stored procedure, and what runs it
+        self._run_body: Callable[[Any, RoutineCall], list[Row]] | None = None
+        if routine.id:
+            self._body = routines.compiled(database, routine)
+            self._run_body = routines.language_of(routine).run
+            self._yields = catalog.routine_columns(routine)
 
-    def values(self, arguments: Sequence[Any]) -> list[Value] | None:
-        """The arguments as the body gets them; None if they have to go the general way."""
+    def takes(self, arguments: Sequence[Any]) -> bool:
+        """Whether these, which are of the right classes, stand for values of the procedure's types."""
         for place in self._integers:
             if not _LEAST <= arguments[place] <= _GREATEST:
-                return None
-        return [convert(value) for convert, value in zip(self._converters, arguments, strict=True)]
+                return False
+        return True
 
-    def run(self, session: SessionState, values: list[Value]) -> Any:
-        """The result's row, as Python's values, or None if it has no columns; a transaction is open."""
+    def run(self, session: SessionState, arguments: Sequence[Any]) -> Any:
+        """The result's row, as Python's values, or None if it has no columns. A transaction is open, of which
+        this is all: unlike `routines.run` it leaves no statement behind that goes on."""
+        values = [convert(value) for convert, value in zip(self._converters, arguments, strict=True)]
         routine = self.routine
-        if routine.id:
-            rows = routines.run(session, self.catalog, routine, values)
-        else:
+        if self._run_body is None:
             rows = python_procedures.run(session, routine, values)
+        else:
+            session.enter_call()
+            try:
+                rows = self._run_body(self._body, RoutineCall(session, routine, values, self._yields))
+            finally:
+                session.leave_call()
         if not self._columns:
             return None
         row = rows[0] if rows else (None,) * self._columns
         return row if self._convert is None else self._convert(row)
 
 
-def fast_call(database: Database, name: str, classes: Sequence[type], text: str) -> FastCall | None:
-    """The short way of a call that has gone the general way once; None if there is none."""
-    catalog = database.catalog
-    found = [*catalog.routines(name), *database.procedures.get(name, ())]
+def find_fast_call(database: Database, name: str, classes: Sequence[type]) -> FastCall | None:
+    """The short way of a call with arguments of these classes; None if there is none."""
+    catalog, procedures = database.catalog, database.procedures
+    found = [*catalog.routines(name), *procedures.get(name, ())]
     if len(found) != 1:
         return None
     routine = found[0]
     plain = [_PLAIN.get(argument.type.kind) for argument in routine.inputs]
     if routine.kind != "procedure" or plain != list(classes):
         return None
-    return FastCall(database, catalog, routine, text)
+    return FastCall(database, catalog, routine, routines.call_text(catalog, procedures, name, len(classes)))

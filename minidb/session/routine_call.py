@@ -31,14 +31,22 @@ from minidb.session.state import SessionState
 from minidb.value.sql_types import Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
 class RoutineCall:
     """`values` are those of `routine.inputs`, already of the arguments' types; `columns` are the result's."""
 
-    session: SessionState
-    routine: Routine
-    values: Sequence[Value]
-    columns: tuple[tuple[str, SqlType], ...]
+    __slots__ = ("columns", "routine", "session", "values")
+
+    def __init__(
+        self,
+        session: SessionState,
+        routine: Routine,
+        values: Sequence[Value],
+        columns: tuple[tuple[str, SqlType], ...],
+    ) -> None:
+        self.session = session
+        self.routine = routine
+        self.values = values
+        self.columns = columns
 
     def run(self, statement: InnerStatement, values: Sequence[Value]) -> Result:
         """Run one statement of the body to its end; `values` are the variables' by their places.

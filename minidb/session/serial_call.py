@@ -30,7 +30,7 @@ class SerialCall:
 
     __slots__ = (
         "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
-        "settings", "signal", "transaction", "work",
+        "settings", "signal", "transaction", "urgent", "work",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +44,7 @@ class SerialCall:
         self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
         self.future: Future[Any] | None = None  # nobody waits for it
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
+        self.urgent = False  # nobody waits behind it, so that its commit is synced at once
         self.leads = False  # its thread is the next leader
         self.finished = False  # it has run
         self.done = False  # and is durable

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -98,16 +97,17 @@ class SerialExecutor:
     def _lead(self, own: SerialCall | None) -> None:
         """Run what is in the queue, the own call first, and pass leadership on."""
         batch: list[SerialCall] = []
-        queue = self._queue
+        queue, mutex = self._queue, self._mutex
+        thread = threading.get_ident()
         try:
             while len(batch) < MOST_AT_ONCE and queue:
-                call = queue[0]
-                with self._mutex:
-                    if not queue or queue[0] is not call:
-                        continue  # it was withdrawn
+                with mutex:
+                    if not queue:
+                        break  # it was withdrawn
+                    call = queue[0]
                     batch.append(call)
                     queue.popleft()
-                self._perform(call, own)
+                self._perform(call, own, thread)
         finally:
             # Ctrl-C may have come at any call: what it kept from running is another's to run.
             missed = [call for call in batch if not call.finished and call is not own]
@@ -120,17 +120,17 @@ class SerialExecutor:
             if interrupted is not None:
                 raise interrupted
 
-    def _perform(self, call: SerialCall, own: SerialCall | None) -> None:
+    def _perform(self, call: SerialCall, own: SerialCall | None, thread: int) -> None:
         began = perf_counter()
-        transactions = self._database.transactions
         future = call.future
         if future is not None and not future.running() and not future.set_running_or_notify_cancel():
             call.finished = True
             return
         try:
-            urgent = not self._queue and self._database.call_log is None  # its record goes first
-            self._runner = threading.get_ident()
-            call.result = transactions.serial.alone(partial(call.session.perform, call, urgent))
+            database = self._database
+            call.urgent = not self._queue and database.call_log is None  # its record goes first
+            self._runner = thread
+            call.result = database.transactions.serial.alone(call.session.perform, call)
         except MustWait as refused:
             call.refused = refused
             self.statistics.lock_waits += 1
@@ -164,7 +164,7 @@ class SerialExecutor:
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                if any(call.session.settings["synchronous_commit"] for call in batch):
+                if any([call.session.settings["synchronous_commit"] for call in batch]):
                     store.sync(store.latest.commit_id)
                     if self._database.call_log is not None:
                         self._database.call_log.flush()  # what changed nothing but sequences

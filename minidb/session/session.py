@@ -10,7 +10,7 @@ SessionState              state.py               transaction, savepoints, settin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -24,7 +24,7 @@ from minidb.errors import (
 )
 from minidb.session import shape
 from minidb.session.database import Database
-from minidb.session.fast_call import FastCall, fast_call
+from minidb.session.fast_call import FastCall, find_fast_call
 from minidb.session.inner_runner import InnerStatementRunner
 from minidb.session.prepared import Prepared
 from minidb.session.result import Result, out_of_memory
@@ -33,7 +33,6 @@ from minidb.session.statement_runner import Parameters
 from minidb.sql.parse import ParsedStatement, parse
 from minidb.sql.token_sequence import too_deep
 from minidb.txn.control import StatementRestart
-from minidb.value.sql_types import Value
 
 ROWS_AT_ONCE = 5_000  # of executemany: an endless generator must not be gathered whole
 
@@ -159,33 +158,35 @@ class Session(InnerStatementRunner):
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """CALL of a procedure with these input values: its row as Python values, None if it yields none."""
-        classes = tuple(map(type, arguments))
-        fast = self._fast_calls.get((name, classes))
-        database = self.database
         if (
-            fast is not None
-            and fast.catalog is database.catalog
-            and fast.procedures is database.procedures
+            self.transaction is None
             and self.autocommit
-            and self.transaction is None
             and self.timer is None
             and not self.settings["statement_timeout"]
             and not self.closed
         ):
-            values = fast.values(arguments)
-            if values is not None:
-                return self._call_fast(fast, values, arguments)
-        text = self.call_text(name, len(arguments))
-        result = self.execute(text, arguments)
-        found = fast_call(database, name, classes, text)
-        if found is not None:
-            self._fast_calls[name, classes] = found
+            fast = self.fast_call(name, arguments)
+            if fast is not None:
+                return self._call_fast(fast, arguments)
+        result = self.execute(self.call_text(name, len(arguments)), arguments)
         if result.columns is None:
             return None
         (row,) = result.next_batch()
         return row if result.convert is None else result.convert(row)
 
-    def _call_fast(self, fast: FastCall, values: list[Value], arguments: tuple[Any, ...]) -> Any:
+    def fast_call(self, name: str, arguments: Sequence[Any]) -> FastCall | None:
+        """The short way of a call with these arguments; None if it has to go the general way."""
+        classes = tuple(map(type, arguments))
+        database = self.database
+        fast = self._fast_calls.get((name, classes))
+        if fast is None or fast.catalog is not database.catalog or fast.procedures is not database.procedures:
+            fast = find_fast_call(database, name, classes)
+            if fast is None:
+                return None
+            self._fast_calls[name, classes] = fast
+        return fast if fast.takes(arguments) else None
+
+    def _call_fast(self, fast: FastCall, arguments: Sequence[Any]) -> Any:
         interruption = self.interruption
         interruption.requested = False
         interruption.deadline = None
@@ -194,11 +195,11 @@ class Session(InnerStatementRunner):
         self.running = True
         try:
             if self.serial:
-                work = partial(self._call_now, fast, values, arguments)
+                work = partial(self.call_now, fast, arguments)
                 return self.run_serially(fast.routine.name, work, CallInputs(fast.text, arguments))
             self.begin()
             try:
-                found = self._call_now(fast, values, arguments)
+                found = self.call_now(fast, arguments)
             except BaseException:
                 self.rollback()
                 raise
@@ -212,11 +213,11 @@ class Session(InnerStatementRunner):
             self.running = False
             self.statement_ended = time()
 
-    def _call_now(self, fast: FastCall, values: list[Value], arguments: tuple[Any, ...]) -> Any:
+    def call_now(self, fast: FastCall, arguments: Sequence[Any]) -> Any:
         """In the transaction that was just begun."""
         if self.catalog is fast.catalog:
             try:
-                return fast.run(self, values)
+                return fast.run(self, arguments)
             except StatementRestart:
                 assert self.transaction is not None
                 self.database.tally.restarts += 1

@@ -173,12 +173,14 @@ class StatementRunner(SessionState):
             raise needs_autocommit()
         return self.database.executor.run(SerialCall(self, name, work, inputs))
 
-    def perform(self, call: SerialCall, urgent: bool, record: bool) -> Any:
+    def perform(self, call: SerialCall, record: bool) -> Any:
         """Called by the serial executor when it is the call's turn, maybe in another thread."""
-        transactions = self.database.transactions
+        database = self.database
+        transactions = database.transactions
         interrupt = self.interruption
         if call.settings is not None:
-            self._use_settings(call.settings)
+            if call.settings is not self.settings:
+                self._use_settings(call.settings)
             interrupt.clear()
             limit = self.settings["statement_timeout"]
             interrupt.deadline = monotonic() + limit / 1000 if limit else None
@@ -186,15 +188,16 @@ class StatementRunner(SessionState):
         if transaction is None:
             transaction = transactions.begin_with(self.serial_characteristics(), interrupt)
         transactions.serial.prepare(transaction, record)
-        transaction.synchronous_commit = urgent and self.settings["synchronous_commit"]
+        settings = self.settings
+        transaction.synchronous_commit = call.urgent and settings["synchronous_commit"]
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)
         self._chance = self._seed = None
         if self.given is not None:
             transaction.began, self._seed = self.given
-        recorder = self.database.call_log
-        before = None if recorder is None else self.database.counter_positions()
-        deadline, timeout = interrupt.deadline, self.settings["procedure_timeout"]
+        recorder = database.call_log
+        before = None if recorder is None else database.counter_positions()
+        deadline, timeout = interrupt.deadline, settings["procedure_timeout"]
         if timeout:
             own = monotonic() + timeout / 1000
             if deadline is None or own < deadline:

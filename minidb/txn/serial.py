@@ -33,6 +33,7 @@ from minidb.txn.isolation import SERIAL
 from minidb.txn.read_set import ReadRange, ReadSet
 from minidb.txn.state import LockTarget, TransactionState
 
+Subject = TypeVar("Subject")
 Result = TypeVar("Result")
 
 
@@ -56,14 +57,14 @@ class Serial(ConcurrencyControl):
         super().__init__(store, describe, author_of)
         self.certification = certification
 
-    def alone(self, run: Callable[[bool], Result]) -> Result:
+    def alone(self, run: Callable[[Subject, bool], Result], subject: Subject) -> Result:
         """Run something while nobody else commits. It is told whether reads have to be recorded."""
         certification = self.certification
         with certification.graph.mutex:
             certification.serial_runs = True  # before the look at who is open: `begin` looks in reverse order
             try:
                 with self.store.commit_mutex:
-                    return run(bool(certification.snapshots or certification.writers))
+                    return run(subject, bool(certification.snapshots or certification.writers))
             finally:
                 certification.serial_runs = False
 

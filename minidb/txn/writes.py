@@ -44,6 +44,12 @@ class TransactionWrites(TransactionReads):
         self.locks_reads = control.reads_latest
         self._escalate_at = environment.row_lock_limit
 
+    def new_statement_sees(self, catalog_version: int) -> bool:
+        """`new_statement`, and whether it may run as it was prepared under the catalog of that commit: it has
+        no DDL of its own, its snapshot is not older, and no table is locked against readers."""
+        self.new_statement()
+        return self._catalog_from < 0 and not self.locks.barred and catalog_version <= self.snapshot.commit_id
+
     # -- locking ------------------------------------------------------------------------------------------
 
     def lock(self, key: bytes, mode: int = UPDATE, wait: bool = True) -> bool:

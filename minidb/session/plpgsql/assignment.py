@@ -8,6 +8,7 @@ from minidb.session.plpgsql.frame import Frame
 from minidb.session.plpgsql.node import Node, Signal
 from minidb.session.plpgsql.targets import FieldTarget, RowTargets, not_null_error
 from minidb.session.plpgsql.variables import Member, Record, Variable
+from minidb.value.sql_types import Value
 
 
 class AssignVariable(Node):
@@ -85,16 +86,16 @@ class AssignRow(Node):
 class Reset(Node):
     """A variable without a default when its block is entered; record := NULL."""
 
-    __slots__ = ("_slot", "_value")
+    __slots__ = ("slot", "value")
     what = "assignment"
 
     def __init__(self, line: int, variable: Member) -> None:
         super().__init__(line)
-        self._slot = variable.slot
+        self.slot = variable.slot
         fixed = variable.columns if isinstance(variable, Record) else None
-        self._value = None if fixed is None else (None,) * len(fixed)
+        self.value: Value = None if fixed is None else (None,) * len(fixed)
 
     def run(self, frame: Frame) -> Signal | None:
-        frame.values[self._slot] = self._value
-        frame.shapes[self._slot] = None
+        frame.values[self.slot] = self.value
+        frame.shapes[self.slot] = None
         return None

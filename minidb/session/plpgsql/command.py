@@ -34,12 +34,13 @@ class _Bound:
     """The statement under one catalog, with records of certain columns; `pick` takes its parameters out of a
     frame's values."""
 
-    __slots__ = ("catalog", "columns", "dependencies", "fast", "pick", "prepared")
+    __slots__ = ("catalog", "columns", "dependencies", "fast", "pick", "prepared", "version")
 
     def __init__(self, prepared: Prepared, scope: ParameterScope) -> None:
         self.prepared = prepared
         self.catalog: Catalog = prepared.catalog
         self.fast: Any = prepared.fast_query or prepared.fast_change
+        self.version = prepared.catalog.version
         self.columns: Columns = prepared.columns or ()
         self.dependencies = scope.dependencies
         self.pick = _picker(scope.sources)
@@ -79,12 +80,9 @@ class Command:
                 session = frame.session
                 transaction = session.transaction
                 assert transaction is not None
-                transaction.new_statement()
                 if (
-                    not transaction.catalog_changed
-                    and not transaction.locks.barred
+                    transaction.new_statement_sees(bound.version)
                     and bound.catalog is session.database.catalog
-                    and bound.catalog.version <= transaction.snapshot.commit_id
                     and (not bound.dependencies or frame.fits(bound.dependencies))
                 ):
                     try:
@@ -116,7 +114,7 @@ class Command:
                 transaction.rollback_to(start)
                 continue
             frame.columns = result.columns or ()
-            frame.context.settings = session.settings  # it may have been a SET
+            frame.settings_may_have_changed()
             return result
 
     def rows(self, frame: Frame, wanted: int) -> list[Row]:

@@ -42,7 +42,7 @@ class DynamicCommand:
                     transaction.rollback_to(start)
                     continue
                 frame.columns = result.columns or ()
-                frame.context.settings = session.settings
+                frame.settings_may_have_changed()
                 return result
         except Error as error:
             error.position = None  # it counts in this text, not in the body

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, ProgrammingError, SyntaxError_
+from minidb.exec.fast_conditions import is_immutable
 from minidb.expr.node import Expr, Slot, walk
 from minidb.plan.fold import fold_expression
 from minidb.session.plpgsql.command import Command
@@ -24,7 +25,7 @@ from minidb.value.sql_types import SqlType, Value
 class _Bound:
     """`expression` reads the frame's values; with a `command`, the one value that this query yields."""
 
-    __slots__ = ("catalog", "command", "dependencies", "expression", "type")
+    __slots__ = ("catalog", "command", "dependencies", "expression", "immutable", "type")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class _Bound:
         self.catalog = catalog
         self.dependencies = dependencies
         self.expression = expression
+        self.immutable = is_immutable(expression, parameters=True)
         self.type = type_  # before the conversion
         self.command = command
 
@@ -65,7 +67,8 @@ class Expression:
         ):
             bound = self._bind(frame)
         if bound.command is None:
-            return bound.expression.evaluate((), frame.context)
+            context = frame.variables if bound.immutable else frame.context
+            return bound.expression.evaluate((), context)
         rows = bound.command.rows(frame, 2)
         if len(rows) > 1:
             raise ProgrammingError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from minidb.errors import Error
 from minidb.exec.context import ExecutionContext
+from minidb.exec.fast_conditions import parameter_context
 from minidb.session.plpgsql.variables import Dependencies, Shapes
 from minidb.session.result import Columns
 from minidb.txn.interrupt import Interrupt
@@ -20,7 +21,9 @@ FOUND: Final = 0  # the slot of FOUND
 class Frame:
     """See the module.
 
-    values      by slot; the parameters of `context`, in which expressions are computed
+    values      by slot; the parameters of `variables` and of `context`
+    variables   in which expressions are computed that see nothing but these
+    context     in which all others are, made when the first needs it
     shapes      by slot: the present columns of records
     fixed       a stable or immutable routine: its statements see what the calling statement sees
     columns     of the statement that ran last
@@ -29,8 +32,8 @@ class Frame:
     """
 
     __slots__ = (
+        "_context",
         "columns",
-        "context",
         "errors",
         "fixed",
         "interrupt",
@@ -42,6 +45,7 @@ class Frame:
         "session",
         "shapes",
         "values",
+        "variables",
     )
 
     def __init__(
@@ -52,7 +56,8 @@ class Frame:
         self.values = values
         self.shapes = shapes
         self.fixed = fixed
-        self.context: ExecutionContext = session.evaluation_context(values)
+        self.variables = parameter_context(values)
+        self._context: ExecutionContext | None = None
         self.interrupt: Interrupt = session.interruption
         self.columns: Columns = ()
         self.row_count = 0
@@ -60,6 +65,19 @@ class Frame:
         self.returned: Any = None  # RETURN's value or row
         self.errors: list[Error] = []
         self.noted: Error | None = None
+
+    @property
+    def context(self) -> ExecutionContext:
+        """See the class."""
+        found = self._context
+        if found is None:
+            found = self._context = self.session.evaluation_context(self.values)
+        return found
+
+    def settings_may_have_changed(self) -> None:
+        """A statement was run that may have been a SET."""
+        if self._context is not None:
+            self._context.settings = self.session.settings
 
     def fits(self, dependencies: Dependencies) -> bool:
         """Whether the records still have the columns that something was bound to."""

@@ -43,8 +43,8 @@ class Program:
         values = self._values[:]
         for slot, value in zip(shape.input_slots, arguments, strict=True):
             values[slot] = value
+        values[FOUND] = False
         frame = Frame(session, shape.described, values, self._shapes[:], shape.fixed)
-        frame.values[FOUND] = False
         try:
             signal = self._block.run(frame)
         except Error as error:

@@ -104,16 +104,17 @@ class SelectInto(_SqlNode):
         self.what = "SQL statement" if self._sets_found else "EXECUTE"
 
     def run(self, frame: Frame) -> Signal | None:
-        rows = self._rows(frame)
+        outcome = self._command.run(frame)
+        # One row of a fast form is what there mostly is.
+        rows = outcome if type(outcome) is list and len(outcome) == 1 else self._rows(outcome)
         row = rows[0] if rows else None
         self._targets.store(frame, row, frame.columns)
-        frame.row_count = len(rows[:1])
+        frame.row_count = 0 if row is None else 1
         if self._sets_found:
             frame.values[FOUND] = row is not None
         return None
 
-    def _rows(self, frame: Frame) -> list[Row]:
-        outcome = self._command.run(frame)
+    def _rows(self, outcome: Outcome) -> list[Row]:
         if isinstance(outcome, int) or (isinstance(outcome, Result) and outcome.columns is None):
             raise SyntaxError_("INTO used with a command that cannot return data")
         changed = False

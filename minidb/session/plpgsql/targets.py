@@ -70,17 +70,25 @@ class FieldTarget:
 class RowTargets:
     """The targets of a row: one record, or variables and fields."""
 
-    __slots__ = ("_conversions", "_targets")
+    __slots__ = ("_conversions", "_plain", "_targets")
 
     def __init__(self, targets: list[tuple[Member, tuple[str, ...]]]) -> None:
         self._targets = targets
+        self._plain: tuple[Columns, list[int]] | None = None  # slots that take rows of these columns as is
         self._conversions: tuple[Columns, list[Expr | None]] | None = None  # for rows of these columns
 
     def store(self, frame: Frame, row: Row | None, columns: Columns) -> None:
         """Put a row into the targets; None: NULLs."""
+        slots = self._plain
+        if slots is not None and slots[0] is columns and row is not None:
+            values = frame.values
+            for slot, value in zip(slots[1], row, strict=False):
+                values[slot] = value
+            return
         cached = self._conversions
         if cached is None or cached[0] is not columns:
             cached = self._conversions = (columns, self._converted(columns))
+            self._plain = self._plainly(cached)
         if row is None:
             row = (None,) * len(columns)
         member, rest = self._targets[0]
@@ -115,6 +123,17 @@ class RowTargets:
                 for conversion in cached[1]
             ]
         )
+
+    def _plainly(self, conversions: tuple[Columns, list[Expr | None]]) -> tuple[Columns, list[int]] | None:
+        slots = [
+            member.slot
+            for member, rest in self._targets
+            if isinstance(member, Variable) and not rest and not member.not_null
+        ]
+        columns, converted = conversions
+        if any(converted) or not len(slots) == len(self._targets) == len(columns):
+            return None
+        return columns, slots
 
     def _converted(self, columns: Columns) -> list[Expr | None]:
         """What makes the targets' values of a row: None where the value is taken as it is; for a record of
