@@ -70,7 +70,7 @@ class FastCall:
 
     def takes(self, arguments: Sequence[Any]) -> bool:
         """Whether these, which are of the right classes, stand for values of the procedure's types."""
-        for place in self._integers:
+        for place in self._integers:  # noqa: SIM110
             if not _LEAST <= arguments[place] <= _GREATEST:
                 return False
         return True

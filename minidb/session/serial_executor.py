@@ -164,7 +164,7 @@ class SerialExecutor:
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                if any([call.session.settings["synchronous_commit"] for call in batch]):
+                if any(call.session.settings["synchronous_commit"] for call in batch):
                     store.sync(store.latest.commit_id)
                     if self._database.call_log is not None:
                         self._database.call_log.flush()  # what changed nothing but sequences
