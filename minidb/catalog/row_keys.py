@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import itemgetter
 from struct import Struct
-from typing import Any
+from typing import Any, Final
 
+from minidb.catalog.by_identity import ByIdentity
 from minidb.catalog.schema import IndexSchema, Table
 from minidb.storage.key_codec import INTEGER_CODE, encoder_for, fit
 from minidb.storage.row_codec import RowCodec
@@ -80,33 +81,8 @@ class IndexKeys:
         return fit(self.encode(values) + row_key)
 
 
-def keys_of(table: Table) -> TableKeys:
-    """The table's `TableKeys`, made once per table version."""
-    found = _table_keys.get(id(table))
-    if found is None or found.table is not table:
-        found = TableKeys(table)
-        if len(_table_keys) >= _LIMIT:
-            _table_keys.clear()
-        _table_keys[id(table)] = found
-    return found
-
-
-def index_keys_of(index: IndexSchema) -> IndexKeys:
-    """The index's `IndexKeys`, made once per table version."""
-    found = _index_keys.get(id(index))
-    if found is None or found.schema is not index:
-        found = IndexKeys(index)
-        if len(_index_keys) >= _LIMIT:
-            _index_keys.clear()
-        _index_keys[id(index)] = found
-    return found
-
-
-# By identity: hashing a whole schema would cost more than making the functions. Entries hold their schema, so
-# an id is not used again while it is in here.
-_table_keys: dict[int, TableKeys] = {}
-_index_keys: dict[int, IndexKeys] = {}
-_LIMIT = 5_000
+keys_of: Final = ByIdentity(TableKeys)
+index_keys_of: Final = ByIdentity(IndexKeys)
 
 
 def integer_packer(prefix: bytes) -> tuple[Callable[[bytes, int], bytes], bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from minidb.catalog.by_identity import ByIdentity
 from minidb.catalog.row_keys import index_keys_of, keys_of
 from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts
@@ -109,23 +110,8 @@ class BatchLookup:
         return dict(zip(values, rows, strict=True))
 
 
-_KEPT: Final = 2000
-_lookups: dict[int, tuple[NestedLoop, BatchLookup | None]] = {}
-
-
-def batch_lookup(plan: NestedLoop) -> BatchLookup | None:
-    """A `BatchLookup` for the join's right side, if it has the shape for it; remembered by identity."""
-    known = _lookups.get(id(plan))
-    if known is not None and known[0] is plan:
-        return known[1]
-    found = _make(plan)
-    if len(_lookups) >= _KEPT:
-        _lookups.clear()
-    _lookups[id(plan)] = (plan, found)
-    return found
-
-
-def _make(plan: NestedLoop) -> BatchLookup | None:
+def _batch_lookup(plan: NestedLoop) -> BatchLookup | None:
+    """A `BatchLookup` for the join's right side, if it has the shape for it."""
     right = plan.right
     if not isinstance(right, Scan) or not isinstance(right.access, KeyLookup) or len(right.access.keys) != 1:
         return None
@@ -152,3 +138,6 @@ def _depends(expression: Expr, slot_of: dict[int, int]) -> bool:
         isinstance(node, Subquery) or (isinstance(node, OuterSlot) and node.id in slot_of)
         for node in walk(expression)
     )
+
+
+batch_lookup: Final = ByIdentity(_batch_lookup)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from minidb.catalog.by_identity import ByIdentity
 from minidb.catalog.row_keys import PREFIX_LENGTH, index_keys_of, keys_of, slots_getter
 from minidb.catalog.schema import IndexSchema
 from minidb.errors import Error
@@ -163,16 +164,4 @@ def _no_columns(row: Row | list[Value]) -> tuple[Any, ...]:
 
 
 _BEYOND: Final = b"\xff" * 512  # no key is that long
-_KEPT: Final = 5_000
-_shapes: dict[int, RangeShape] = {}
-
-
-def range_shape(plan: Scan) -> RangeShape:
-    """The shape of a scan's ranges, remembered by its identity (as `scan_shape` is)."""
-    found = _shapes.get(id(plan))
-    if found is None or found.plan is not plan:
-        found = RangeShape(plan)
-        if len(_shapes) >= _KEPT:
-            _shapes.clear()
-        _shapes[id(plan)] = found
-    return found
+range_shape: Final = ByIdentity(RangeShape)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any, Final
 
+from minidb.catalog.by_identity import ByIdentity
 from minidb.catalog.row_keys import index_keys_of, keys_of
 from minidb.catalog.schema import Table
 from minidb.exec.context import ExecutionContext
@@ -100,19 +101,7 @@ class ScanShape:
         self.counts_only = not plan.slots and plan.where is None and not self.with_key
 
 
-_KEPT: Final = 5000
-_shapes: dict[int, ScanShape] = {}
-
-
-def scan_shape(plan: Scan) -> ScanShape:
-    """The shape of a scan, remembered by its identity: plans are immutable and live in statement caches."""
-    found = _shapes.get(id(plan))
-    if found is None or found.plan is not plan:
-        found = ScanShape(plan)
-        if len(_shapes) >= _KEPT:
-            _shapes.clear()
-        _shapes[id(plan)] = found
-    return found
+scan_shape: Final = ByIdentity(ScanShape)
 
 
 class ScanOperator(Operator):
