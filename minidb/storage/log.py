@@ -29,6 +29,7 @@ from typing import Final
 import msgspec
 
 from minidb.errors import DataCorrupted
+from minidb.storage.direct_write import DirectWriter, open_direct
 from minidb.storage.files import (
     file_error,
     remove,
@@ -49,6 +50,7 @@ _CHECKED_HEADER: Final = struct.Struct("<IQQ")
 _CHECKED_START: Final = 8  # of a record: what the crc covers
 CRC_SIZE: Final = 4
 SMALLEST_RESERVE: Final = 1 << 20
+ALONE: Final = 16  # records in a row that nobody else's joined, after which they go directly to the disk
 
 SPARE_NAME: Final = "log.spare"
 _PREFIX: Final = "log."
@@ -73,7 +75,9 @@ def segment_numbers(directory: str) -> list[int]:
 class Segment:
     """A log file open for appending."""
 
-    __slots__ = ("ahead", "descriptor", "mark", "number", "path", "pending", "reserved", "tail")
+    __slots__ = (
+        "_alone", "_direct", "ahead", "descriptor", "mark", "number", "path", "pending", "reserved", "tail",
+    )  # fmt: skip
 
     def __init__(self, path: str, descriptor: int, number: int, mark: bytes, reserved: int) -> None:
         self.path = path
@@ -84,6 +88,8 @@ class Segment:
         self.tail = RECORDS_START  # where the next record goes
         self.pending: list[tuple[int, bytes]] = []  # (position, record): appended, not yet synced
         self.ahead = 0  # position of the record that was written before it was appended
+        self._alone = 0  # so many records in a row were written ahead, and synced by themselves
+        self._direct: DirectWriter | None = None  # once these are many
 
     def record(
         self, commit_id: int, durable_id: int, writes: Mapping[bytes, bytes | None], dropped: Sequence[int]
@@ -109,11 +115,20 @@ class Segment:
     def write_ahead(self, record: bytes) -> None:
         """Write the record that is about to be appended: the disk begins while the commit goes on."""
         position = self.tail
-        write_and_begin(self.descriptor, record, position)
+        self._alone += 1
+        if self._alone == ALONE:
+            self._direct = open_direct(self.path)
+        direct = self._direct
+        if direct is None:
+            write_and_begin(self.descriptor, record, position)
+        elif not direct.begin(record, position, self.reserved, self.descriptor):
+            direct.forget()
+            write_and_begin(self.descriptor, record, position)
         self.ahead = position
 
     def withdraw(self) -> None:
         """What was written ahead is not appended after all: recovery must not find it."""
+        self._in_company()
         write_all(self.descriptor, bytes(RECORD_HEADER.size), self.tail)
         sync_data(self.descriptor)
         self.ahead = 0
@@ -128,17 +143,39 @@ class Segment:
             entries = self.pending[:count]
             if before is not None:
                 before()
+            direct = self._direct
             if entries[0][0] == self.ahead:
                 del entries[0]
+                if direct is not None and direct.busy:
+                    direct.finish()
+                    if not entries:
+                        del self.pending[:count]
+                        if direct.slow:
+                            self._give_up(direct)
+                        return
             if entries:
+                self._in_company()
                 data = entries[0][1] if len(entries) == 1 else b"".join([record for _, record in entries])
                 write_all(self.descriptor, data, entries[0][0])
             sync_data(self.descriptor)
             del self.pending[:count]
 
+    def _in_company(self) -> None:
+        """The page cache is to write again: each way would have to wait for what the other has written."""
+        direct, self._direct = self._direct, None
+        self._alone = 0
+        if direct is not None:
+            direct.close()
+
+    def _give_up(self, direct: DirectWriter) -> None:
+        """The disk is too slow for it; `_alone` will not come by ALONE again."""
+        self._direct = None
+        direct.close()
+
     def close(self) -> None:
         """Close the file; what is pending is not written."""
         if self.descriptor >= 0:
+            self._in_company()
             os.close(self.descriptor)
             self.descriptor = -1
 
