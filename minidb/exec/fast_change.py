@@ -1,6 +1,6 @@
 """The shortest path for the simplest changes: closures from parameters to the number of rows, no operators.
 
-    INSERT INTO t VALUES (?, ?, ...)                one row of parameters and constants
+    INSERT INTO t VALUES (?, ? * 2, now(), ...)     one row
     UPDATE t SET a = ?, b = b + ? WHERE key = ?     by the whole primary key, which stays
     DELETE FROM t WHERE key = ?
 
@@ -18,10 +18,26 @@ from typing import Any
 
 from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of
 from minidb.exec.bulk_insert import compile_bulk_insert
-from minidb.exec.fast_conditions import is_immutable, row_checks
-from minidb.exec.fast_fields import Field, accept, field_of, given_field, parameter_count
+from minidb.exec.fast_conditions import (
+    is_assignable,
+    is_immutable,
+    parameter_context,
+    row_checks,
+    sees_time,
+    time_context,
+)
+from minidb.exec.fast_fields import (
+    Field,
+    accept,
+    all_accepted,
+    expression_parameters,
+    field_of,
+    given_field,
+    parameter_count,
+)
 from minidb.exec.fast_indexes import FastIndex, StoredRow, fast_indexes
 from minidb.exec.fast_update import compile_delete, compile_update
+from minidb.expr.node import Expr
 from minidb.plan.changes import Change, Delete, Insert, Target, Update
 from minidb.plan.nodes import Values
 from minidb.txn.lock_modes import ROW_EXCLUSIVE
@@ -50,11 +66,11 @@ def compile_bulk_change(plan: Change, count: int | None = None) -> BulkChange | 
     if plan.returning or len(plan.targets) != 1 or not _is_plain(plan.targets[0]):
         return None
     if isinstance(plan, Insert):
-        fields = _insert_fields(plan)
+        row = _insert_row(plan)
         indexes = fast_indexes(plan.targets[0])
-        if fields is None or indexes is None or plan.targets[0].checks:
+        if row is None or row.computed or indexes is None or plan.targets[0].checks:
             return None
-        return compile_bulk_insert(plan.targets[0], fields, indexes, _count(fields, count))
+        return compile_bulk_insert(plan.targets[0], row.fields, indexes, parameter_count(row.all, count))
     single = compile_change(plan, count)
     return None if single is None else _one_by_one(single)
 
@@ -64,10 +80,6 @@ def _is_plain(target: Target) -> bool:
     if target.generated or target.foreign_keys or target.referencing:
         return False
     return all(is_immutable(condition) for _, condition in target.checks)
-
-
-def _count(fields: list[Field], count: int | None) -> int:
-    return parameter_count(fields) if count is None else count
 
 
 def _one_by_one(single: FastChange) -> BulkChange:
@@ -87,30 +99,48 @@ def _one_by_one(single: FastChange) -> BulkChange:
 # --- INSERT ---------------------------------------------------------------------------------------
 
 
-def _insert_fields(plan: Insert) -> list[Field] | None:
-    """A field per slot of the one row, or None."""
+class _InsertedRow:
+    """The one row of an INSERT: a field for each slot, and what takes the place of some of them."""
+
+    __slots__ = ("all", "computed", "fields")
+
+    def __init__(self, expressions: tuple[Expr, ...]) -> None:
+        self.all = expressions
+        self.fields: list[Field] = []
+        self.computed: list[tuple[int, Expr]] = []
+
+
+def _insert_row(plan: Insert) -> _InsertedRow | None:
     source = plan.source
     if plan.on_conflict is not None or not isinstance(source, Values) or len(source.rows) != 1:
         return None
     target = plan.targets[0]
     not_null = set(target.not_null)
-    fields: list[Field] = []
-    for slot, (expression, type_) in enumerate(zip(source.rows[0], target.table.slot_types, strict=True)):
+    row = _InsertedRow(tuple(source.rows[0]))
+    for slot, (expression, type_) in enumerate(zip(row.all, target.table.slot_types, strict=True)):
         field = field_of(expression, slot, type_, slot not in not_null)
         if field is None:
-            return None
-        fields.append(field)
-    return fields
+            if not is_assignable(expression):
+                return None
+            row.computed.append((slot, expression))
+            field = Field(slot, None, None, type_, True)
+        row.fields.append(field)
+    return row
 
 
 def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     target = plan.targets[0]
-    fields = _insert_fields(plan)
+    inserted = _insert_row(plan)
     indexes = fast_indexes(target)
-    if fields is None or indexes is None:
+    if inserted is None or indexes is None:
         return None
+    fields = inserted.fields
+    expressions = [expression for _, expression in inserted.computed]
+    computed = [(slot, expression.evaluate) for slot, expression in inserted.computed]
+    others, timed = expression_parameters(expressions), sees_time(expressions)
+    not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     table = target.table
-    count = _count(fields, known)
+    count = parameter_count(inserted.all, known)
     keys = keys_of(table)
     encode, row_key = keys.codec.encode_values, keys.row_key
     table_id, storage_id = table.id, table.storage_id
@@ -135,6 +165,15 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
             elif kind is str and "\0" in value:
                 return NotImplemented
             row[slot] = value
+        if computed:
+            if not all_accepted(others, parameters):
+                return NotImplemented
+            context = time_context(parameters, transaction) if timed else parameter_context(parameters)
+            for slot, evaluate in computed:
+                row[slot] = evaluate((), context)
+            for slot in not_null:
+                if row[slot] is None:
+                    return NotImplemented
         if transaction.read_only or (violates is not None and violates(tuple(row))):
             return NotImplemented
         if not transaction.table_locks.get(table_id, 0) & ROW_EXCLUSIVE:

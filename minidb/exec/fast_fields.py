@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Final
 
 from minidb.expr.cast import Cast, ParameterCast, Relabel
-from minidb.expr.node import Constant, Expr, Parameter
+from minidb.expr.node import Constant, Expr, Parameter, walk
 from minidb.value.fit import assignment_fit
 from minidb.value.sql_types import INTEGER_BOUNDS, INTEGER_KINDS, NUMERIC_KINDS, Kind, SqlType, Value
 
@@ -99,9 +99,29 @@ def accept(field: Field, value: Value) -> Value:
     return NotImplemented
 
 
-def parameter_count(fields: list[Field]) -> int:
-    """How many parameters a statement has whose only ones are in these fields."""
-    return max([field.index for field in fields if field.index is not None], default=-1) + 1
+def expression_parameters(expressions: list[Expr]) -> list[Field]:
+    """The parameters inside of expressions, which must come as the values they stand for."""
+    found: dict[int, Field] = {}
+    for expression in expressions:
+        for node in walk(expression):
+            if isinstance(node, Parameter) and node.index not in found:
+                field = Field(-1, node.index, None, node.type, True)
+                field.fit = None
+                found[node.index] = field
+    return list(found.values())
+
+
+def parameter_count(expressions: Iterable[Expr], known: int | None) -> int:
+    """How many parameters a statement has whose only ones are in these, if that is not known."""
+    if known is not None:
+        return known
+    indexes = [
+        node.index
+        for expression in expressions
+        for node in walk(expression)
+        if isinstance(node, Parameter | ParameterCast)
+    ]
+    return max(indexes, default=-1) + 1
 
 
 # What a loop over given values unpacks: slot, parameter, type, bounds; and the field if it must fit values.

@@ -13,25 +13,14 @@ the same plan, and report what is to be reported. `reader` is a snapshot or a tr
 
 from __future__ import annotations
 
-import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from minidb.exec.fast_access import FastQuery, Operand, compile_lookup, compile_range, operand_for
+from minidb.exec.fast_conditions import is_immutable, parameter_context
 from minidb.exec.pipeline import row_maker
-from minidb.expr.calls import CallOne, CallTwo
-from minidb.expr.compare import Comparison
-from minidb.expr.logic import And, IsNotNull, IsNull, Not, Or
-from minidb.expr.membership import InSet
-from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter, Slot, walk
+from minidb.expr.node import Constant, Expr, Parameter, walk
 from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Plan, Project, Scan
-
-_NO_SETTINGS: Final[dict[str, Any]] = {}
-# Nodes that need no more than their row and the parameters, if they are neither volatile nor stable.
-_SIMPLE: Final = (
-    Slot, Constant, Parameter, Comparison, And, Or, Not, IsNull, IsNotNull, InSet, CallOne, CallTwo,
-)  # fmt: skip
-_NO_TIME: Final = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 def compile_query(plan: Plan, parameter_count: int | None = None) -> FastQuery | None:
@@ -93,14 +82,8 @@ def _with_expressions(
     run: FastQuery, where: Expr | None, computed: tuple[Expr, ...], expressions: list[Expr]
 ) -> FastQuery | None:
     """`run`, then the scan's condition and the projection, if they need nothing but rows and parameters."""
-    for expression in expressions:
-        for node in walk(expression):
-            if (
-                not isinstance(node, _SIMPLE)
-                or node.is_volatile()
-                or (node.is_stable() and not isinstance(node, Parameter))
-            ):
-                return None
+    if not all(is_immutable(expression, parameters=True) for expression in expressions):
+        return None
     operands: list[Operand] = []
     for parameter in _parameters(expressions):
         operand = operand_for(parameter, parameter.type)
@@ -109,6 +92,7 @@ def _with_expressions(
         operands.append(operand)
     keep = None if where is None else where.filter_batch
     make = row_maker(computed) if computed else None
+    evaluates = [expression.evaluate for expression in computed]
 
     def run_all(reader: Any, parameters: Any) -> Any:
         rows = run(reader, parameters)
@@ -117,9 +101,14 @@ def _with_expressions(
         for operand in operands:
             if operand.of(parameters) is NotImplemented:
                 return NotImplemented
-        context = EvaluationContext(parameters, _NO_SETTINGS, _NO_TIME)
+        context = parameter_context(parameters)
         if keep is not None:
             rows = keep(rows, context)
-        return make(rows, context) if make is not None and rows else rows
+        if make is None or not rows:
+            return rows
+        if len(rows) == 1:
+            row = rows[0]
+            return [tuple([evaluate(row, context) for evaluate in evaluates])]
+        return make(rows, context)
 
     return run_all

@@ -6,11 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from minidb.catalog.row_keys import PREFIX_LENGTH, TableKeys, integer_packer, keys_of
-from minidb.exec.fast_conditions import NO_CONTEXT, is_immutable, parameter_context, row_checks
-from minidb.exec.fast_fields import Field, GivenField, accept, all_accepted, field_of, given_field
+from minidb.exec.fast_conditions import (
+    NO_CONTEXT,
+    is_assignable,
+    is_immutable,
+    parameter_context,
+    row_checks,
+    sees_time,
+    time_context,
+)
+from minidb.exec.fast_fields import (
+    Field,
+    GivenField,
+    accept,
+    all_accepted,
+    expression_parameters,
+    field_of,
+    given_field,
+    parameter_count,
+)
 from minidb.exec.fast_indexes import FastIndex, fast_indexes
-from minidb.expr.cast import ParameterCast
-from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter, walk
+from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter
 from minidb.plan.changes import Delete, Update
 from minidb.plan.nodes import KeyLookup, Scan
 from minidb.txn.lock_modes import ROW_EXCLUSIVE, UPDATE
@@ -118,36 +134,12 @@ def _assignments(plan: Update) -> _Assignments | None:
         elif field is not None:
             found.given.append(given_field(field))
             found.fields[slot] = field
-        elif is_immutable(expression, parameters=True):
+        elif is_assignable(expression):
             found.computed.append((slot, expression.evaluate))
             found.expressions.append(expression)
         else:
             return None
     return found
-
-
-def _expression_parameters(expressions: list[Expr]) -> list[Field]:
-    """The parameters inside of expressions, which must come as the values they stand for."""
-    found: dict[int, Field] = {}
-    for expression in expressions:
-        for node in walk(expression):
-            if isinstance(node, Parameter) and node.index not in found:
-                field = Field(-1, node.index, None, node.type, True)
-                field.fit = None
-                found[node.index] = field
-    return list(found.values())
-
-
-def _all_parameters(expressions: list[Expr], known: int | None) -> int:
-    if known is not None:
-        return known
-    indexes = [
-        node.index
-        for expression in expressions
-        for node in walk(expression)
-        if isinstance(node, Parameter | ParameterCast)
-    ]
-    return max(indexes, default=-1) + 1
 
 
 def _source_expressions(plan: Update | Delete) -> list[Expr]:
@@ -172,9 +164,10 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     key_of, where = lookup.integer_key() or lookup.key, lookup.where
     source = _source_expressions(plan)
     conditions = source[len(target.table.primary_key) :]
-    others = _expression_parameters([*assignments.expressions, *conditions])
-    count = _all_parameters([*[each for _, each in plan.assignments], *source], known)
-    sees_parameters = _all_parameters([*assignments.expressions, *conditions], None) > 0
+    others = expression_parameters([*assignments.expressions, *conditions])
+    count = parameter_count([*[each for _, each in plan.assignments], *source], known)
+    sees_parameters = parameter_count([*assignments.expressions, *conditions], None) > 0
+    timed = sees_time(assignments.expressions)
     not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     codec = keys_of(target.table).codec
     encode, decode = codec.encode_values, codec.decode
@@ -196,6 +189,8 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             if not all_accepted(others, parameters):
                 return NotImplemented
             context = parameter_context(parameters)
+        if timed:
+            context = time_context(parameters, transaction)
         if where is not None and where(old, context) is not True:
             return 0
         values = list(old)
@@ -266,8 +261,8 @@ def compile_delete(plan: Delete, known: int | None) -> FastChange | None:
         return None
     key_of, where = lookup.integer_key() or lookup.key, lookup.where
     source = _source_expressions(plan)
-    others = _expression_parameters(source[len(target.table.primary_key) :])
-    count = _all_parameters(source, known)
+    others = expression_parameters(source[len(target.table.primary_key) :])
+    count = parameter_count(source, known)
     decode = keys_of(target.table).codec.decode
     table_id = target.table.id
 

@@ -251,14 +251,14 @@ def _range_path(
     )
     used = implied + [term.conjunct for term in (*equal, low, high) if term is not None and term.exact]
     selectivity = estimator.access_selectivity(table, access) * estimator.selectivity(implied)
-    found_rows = max(statistics.row_count(table) * selectivity, 1.0)
-    return _priced(access, key, terms, used, found_rows, RANGE_START)
+    return _priced(access, key, terms, used, statistics.row_count(table) * selectivity, RANGE_START)
 
 
 def _priced(access: Access, key: Key, terms: Terms, used: list[Expr], rows: float, start: float) -> Path:
     rest = terms.without(used)
     each = (ROW if key.index is None else FETCH) + CONDITION * len(rest)
-    return Path(access, rest, rows, start + rows * each, key)
+    # Less than a row is no estimate, but of two keys it still tells which of them is the more selective.
+    return Path(access, rest, max(rows, 1.0), start + rows * each, key)
 
 
 def _combinations(equal: list[Term]) -> tuple[tuple[Expr, ...], ...] | None:

@@ -287,7 +287,7 @@ class Estimator:
                     )
                 if access.low is not None or access.high is not None:
                     product *= _range_part(table, slots[len(equal)], access)
-                return max(product, 1.0 / rows)
+                return product
             case _:
                 return 1.0
 

@@ -286,7 +286,7 @@ def test_fast_queries_with_conditions_and_expressions(reader: Any) -> None:
     assert computed(reader, (5, 0)) == [(-5, 0)]
     volatile = CallOne("f", (slot(0),), INTEGER, lambda value: value, "volatile")
     assert compile_query(Project(plan, columns(INTEGER), (volatile,))) is None
-    assert compile_query(scan(TABLE, access=access, where=Apply(lambda: True, ()))) is None
+    assert compile_query(scan(TABLE, access=access, where=Apply(lambda: True, (), volatile=True))) is None
 
 
 def test_fast_queries_by_several_keys(reader: Any) -> None:
@@ -310,7 +310,7 @@ def test_shapes_that_have_no_fast_form() -> None:
     assert compile_query(scan(TABLE, access=KeyRange(PLAIN))) is None
     assert compile_query(Limit(scan(TABLE, access=KeyRange(PLAIN)), integer(2))) is not None
     assert compile_query(Limit(scan(TABLE), integer(1))) is None
-    where = Apply(lambda: True, ())
+    where = Apply(lambda: True, (), volatile=True)
     assert compile_query(scan(TABLE, access=KeyLookup(None, ((integer(1),),)), where=where)) is None
     other_type = KeyLookup(None, ((Parameter(0, TEXT),),))
     assert compile_query(scan(TABLE, access=other_type)) is None

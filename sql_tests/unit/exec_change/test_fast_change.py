@@ -114,6 +114,9 @@ def test_insert_is_as_the_general_path_does_it(session: Session, parameters: tup
         ("DELETE FROM t WHERE k = 2", ()),
         ("INSERT INTO t (k, u) VALUES (?, ?)", (3, 5)),
         ("INSERT INTO t (k, n) VALUES (?, 1.005)", (-3,)),
+        ("INSERT INTO t (k, s, v) VALUES (?::int + 1, ? * 2, 'x' || ?)", (3, 4, "y")),
+        ("INSERT INTO t (k, s) VALUES (?, ?::int * 1000)", (3, 40)),  # 22003
+        ("INSERT INTO t (k, f) VALUES (?, 1.0 / ?::float)", (3, 0.0)),  # 22012
     ],
 )
 def test_simple_changes_have_a_fast_form(session: Session, text: str, parameters: tuple[Any, ...]) -> None:
@@ -141,6 +144,9 @@ def test_simple_changes_have_a_fast_form(session: Session, text: str, parameters
         ("INSERT INTO t (k) VALUES (?)", (1,)),
         ("INSERT INTO t (k, u) VALUES (?, ?)", (9, 1)),
         ("INSERT INTO t (k) VALUES (?)", (9, 9)),
+        ("INSERT INTO t (k, s) VALUES (?, ?::int * 2)", (9, "4")),
+        ("INSERT INTO t (k, s) VALUES (?, ?::int * 30)", (9, 4)),  # CHECK
+        ("INSERT INTO t (k, b) VALUES (?, nullif(?::int, 5) IS NULL AND NULL)", (9, 5)),  # NOT NULL
         ("DELETE FROM t WHERE k = ?", {"k": 1}),
     ],
 )
@@ -158,6 +164,30 @@ def test_what_is_unusual_is_declined_unwritten(session: Session, text: str, para
 
 
 @pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("INSERT INTO seen (k) VALUES (?)", (2,)),
+        ("INSERT INTO seen VALUES (?, current_timestamp)", (2,)),
+        ("INSERT INTO seen VALUES (?, current_timestamp(3))", (2,)),
+        ("UPDATE seen SET at = now() WHERE k = ?", (1,)),
+    ],
+)
+def test_the_time_is_the_transactions(session: Session, text: str, parameters: tuple[Any, ...]) -> None:
+    session.execute("CREATE TABLE seen (k int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())")
+    session.execute("INSERT INTO seen VALUES (1, '2000-01-01')")
+    fast = compile_change(plan_of(session, text, parameters))
+    assert fast is not None
+    session.begin()
+    assert session.transaction is not None
+    session.transaction.new_statement()
+    assert fast(session.transaction, parameters) == 1
+    began = session.transaction.started_at
+    session.commit()
+    ((at,),) = rows(session, "SELECT at FROM seen WHERE at > '2001-01-01'")
+    assert abs(at - began) <= datetime.timedelta(milliseconds=0.5 if "(3)" in text else 0)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "INSERT INTO t (k) VALUES (?) RETURNING k",
@@ -165,7 +195,8 @@ def test_what_is_unusual_is_declined_unwritten(session: Session, text: str, para
         "INSERT INTO t (k) VALUES (1), (?)",
         "INSERT INTO t (k) SELECT ?::int",
         "INSERT INTO t (k, f) VALUES (?, random())",
-        "INSERT INTO t (k) VALUES (?::smallint)",
+        "INSERT INTO t (k) VALUES ((SELECT ?::int))",
+        "INSERT INTO t (k, v) VALUES (?, current_date)",
         "UPDATE t SET k = ? WHERE k = 1",
         "UPDATE t SET s = ?",
         "UPDATE t SET s = 1 WHERE u = ?",
