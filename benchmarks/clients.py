@@ -18,19 +18,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import minidb
 from benchmarks.peers import SQLITE
-from minidb_testkit.levels import CALL_LEVELS, LEVELS
+from minidb_testkit.levels import CALL_LEVELS, LEVELS, SERIAL
 
 Connection = Any  # minidb.Connection or sqlite3.Connection, in autocommit mode
 
 SQLITE_NAME = "sqlite3"
 PEERS = (*LEVELS, SQLITE_NAME)
-CALL_PEERS = (*CALL_LEVELS, SQLITE_NAME)  # of procedures
+FUTURES_NAME = "serial, call_async"  # clients that wait in no thread, as those of an event loop
+CALL_PEERS = (*CALL_LEVELS, FUTURES_NAME, SQLITE_NAME)  # of procedures
 RAISED = "P0001"  # by RAISE EXCEPTION in a procedure
 ATTEMPTS = 200
 FIRST_PAUSE_SECONDS = 0.0005
@@ -47,6 +50,7 @@ class Client:
 
     connection: Connection
     begin: str | None  # None: transactions are calls
+    futures: bool = False  # made by call_async
 
     def close(self) -> None:
         self.connection.close()
@@ -125,13 +129,13 @@ def connect(folder: Path, peer: str, synchronous: bool, *, calls: bool = False) 
         if not synchronous:
             connection.execute("PRAGMA synchronous = NORMAL")
         return Client(connection, "BEGIN IMMEDIATE")
-    level = CALL_LEVELS[peer] if calls else LEVELS[peer]
+    level = SERIAL if peer == FUTURES_NAME else CALL_LEVELS[peer] if calls else LEVELS[peer]
     settings: dict[str, Any] = {"synchronous_commit": synchronous, **dict(level.settings)}
     if calls:
         settings["isolation_level"] = level.isolation
     connection = minidb.connect(str(folder / "bench.db"), autocommit=True, **settings)
     if calls:
-        return Client(connection, None)
+        return Client(connection, None, peer == FUTURES_NAME)
     return Client(connection, f"BEGIN ISOLATION LEVEL {level.isolation.upper()}")
 
 
@@ -205,8 +209,65 @@ class _Worker(threading.Thread):
         self.counts.seconds = time.perf_counter() - begun
 
 
+class _Chain:
+    """A client that makes its next call where it is told how the last one ended."""
+
+    def __init__(self, workload: Workload, client: Client, seed: int, seconds: float) -> None:
+        self.workload = workload
+        self.client = client
+        self.rng = random.Random(seed)
+        self.counts = Counts()
+        self.begun = time.perf_counter()
+        self.end = self.begun + seconds
+        self.done = threading.Event()
+
+    def go_on(self) -> None:
+        """Make a call, or stop."""
+        begun = time.perf_counter()
+        if begun >= self.end or self.counts.failures:
+            self.counts.seconds = begun - self.begun
+            self.done.set()
+            return
+        function, arguments = self.workload.choose(self.rng)
+        future = self.client.connection.call_async(function.__name__, *arguments)
+        future.add_done_callback(partial(self.ended, function.__name__, begun))
+
+    def ended(self, kind: str, begun: float, future: Future[Any]) -> None:
+        """A call has ended."""
+        error = future.exception()
+        if error is None:
+            self.counts.latencies.append(time.perf_counter() - begun)
+            self.counts.committed[kind] += 1
+            self.counts.total += int(future.result()[0])
+        elif getattr(error, "sqlstate", None) == RAISED:
+            self.counts.gave_up += 1
+        else:
+            self.counts.failures.append(f"{type(error).__name__}: {error}")
+        self.go_on()
+
+
+def _run_chains(workload: Workload, clients: list[Client], seconds: float, seed: int) -> Counts:
+    begun = time.process_time()
+    chains = [
+        _Chain(workload, client, seed * 1000 + number, seconds) for number, client in enumerate(clients)
+    ]
+    for chain in chains:
+        chain.go_on()
+    counts = Counts()
+    for chain in chains:
+        if not chain.done.wait(seconds + 60):
+            counts.failures.append("a call hangs")
+            return counts
+        counts.add(chain.counts)
+        counts.seconds = max(counts.seconds, chain.counts.seconds)
+    counts.processor_seconds = time.process_time() - begun
+    return counts
+
+
 def run_slice(workload: Workload, clients: list[Client], seconds: float, seed: int) -> Counts:
-    """Let every client run for so long, each in its thread."""
+    """Let every client run for so long, each in its thread, or all in the executor's."""
+    if clients[0].futures:
+        return _run_chains(workload, clients, seconds, seed)
     workers = [
         _Worker(workload, client, seed * 1000 + number, seconds) for number, client in enumerate(clients)
     ]

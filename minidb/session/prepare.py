@@ -10,11 +10,13 @@ from typing import Any, Final
 from minidb.catalog.catalog import Catalog
 from minidb.catalog.schema import Routine
 from minidb.exec.fast_change import compile_bulk_change, compile_change
+from minidb.exec.fast_fields import parameter_index
 from minidb.exec.fast_query import compile_query
 from minidb.expr import functions_locks
 from minidb.expr.calls import Call
 from minidb.expr.node import Expr, walk
 from minidb.plan.changes import Change
+from minidb.plan.definitions import Call as CallProcedure
 from minidb.plan.definitions import CreateTable, Definition, Utility
 from minidb.plan.nodes import Lock, Plan, With
 from minidb.plan.optimize import optimize
@@ -79,6 +81,14 @@ def _add_fast_forms(prepared: Prepared, parameter_count: int | None) -> None:
         prepared.bulk_change = compile_bulk_change(statement, parameter_count)
     elif isinstance(statement, Plan) and not prepared.locks_rows:
         prepared.fast_query = compile_query(statement, parameter_count)
+    elif isinstance(statement, CallProcedure):
+        inputs = statement.routine.inputs
+        handed = [
+            parameter_index(argument, declared.type)
+            for argument, declared in zip(statement.arguments, inputs, strict=True)
+        ]
+        if handed == list(range(len(prepared.names))):
+            prepared.called = statement.routine.name
 
 
 def _needs_transaction(statement: Plan) -> bool:

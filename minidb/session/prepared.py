@@ -27,6 +27,7 @@ class Prepared:
 
     __slots__ = (
         "bulk_change",
+        "called",
         "catalog",
         "changes_rows",
         "columns",
@@ -68,6 +69,7 @@ class Prepared:
         self.fast_query: FastQuery | None = None
         self.fast_change: FastChange | None = None
         self.bulk_change: BulkChange | None = None
+        self.called: str | None = None  # the procedure that it calls with its parameters in their order
 
 
 def changes_rows(statement: object) -> bool:

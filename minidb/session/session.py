@@ -10,7 +10,7 @@ SessionState              state.py               transaction, savepoints, settin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -158,13 +158,7 @@ class Session(InnerStatementRunner):
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """CALL of a procedure with these input values: its row as Python values, None if it yields none."""
-        if (
-            self.transaction is None
-            and self.autocommit
-            and self.timer is None
-            and not self.settings["statement_timeout"]
-            and not self.closed
-        ):
+        if self._may_call_fast():
             fast = self.fast_call(name, arguments)
             if fast is not None:
                 return self._call_fast(fast, arguments)
@@ -173,6 +167,16 @@ class Session(InnerStatementRunner):
             return None
         (row,) = result.next_batch()
         return row if result.convert is None else result.convert(row)
+
+    def _may_call_fast(self) -> bool:
+        """Whether a call would be a transaction of its own that nobody watches."""
+        return (
+            self.transaction is None
+            and self.autocommit
+            and self.timer is None
+            and not self.settings["statement_timeout"]
+            and not self.closed
+        )
 
     def fast_call(self, name: str, arguments: Sequence[Any]) -> FastCall | None:
         """The short way of a call with these arguments; None if it has to go the general way."""
@@ -228,6 +232,15 @@ class Session(InnerStatementRunner):
 
     def execute(self, text: str, parameters: Parameters = ()) -> Result:
         """Run one statement."""
+        known = self.prepared.get(text)
+        if known is not None and known.called is not None and type(parameters) in (tuple, list):
+            assert not isinstance(parameters, Mapping)
+            if len(parameters) == len(known.names) and self._may_call_fast():
+                fast = self.fast_call(known.called, parameters)
+                if fast is not None and fast.catalog is known.catalog:
+                    row = self._call_fast(fast, parameters)
+                    columns = fast.routine.columns
+                    return Result("CALL", columns, [row]) if columns else Result("CALL")
         self.interruption.clear()
         with self.statement(text):
             lifted = shape.lift(text) if not parameters and not self.failed else None

@@ -26,36 +26,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from minidb.storage.store import Store
-from minidb.txn.certification import Certification
-from minidb.txn.control import ConcurrencyControl
+from minidb.txn.certified import CertifiedControl
 from minidb.txn.isolation import SERIAL
 from minidb.txn.read_set import ReadRange, ReadSet
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import TransactionState
 
 Subject = TypeVar("Subject")
 Result = TypeVar("Result")
 
 
-class Serial(ConcurrencyControl):
+class Serial(CertifiedControl):
     """`serializable_strategy = 'serial'`. Its transactions run inside of `alone` only."""
 
     strategy: ClassVar[str | None] = SERIAL
     snapshot_per_statement: ClassVar[bool] = True  # the newest; the call's own draws from sequences move it
-    watches_reads: ClassVar[bool] = True
     watches_snapshot: ClassVar[bool] = True  # which finds out whether reads are recorded
-    watches_commit: ClassVar[bool] = True
-    watches_end: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        store: Store,
-        describe: Callable[[LockTarget], str],
-        author_of: Callable[[int], int],
-        certification: Certification,
-    ) -> None:
-        super().__init__(store, describe, author_of)
-        self.certification = certification
 
     def alone(self, run: Callable[[Subject, bool], Result], subject: Subject) -> Result:
         """Run something while nobody else commits. It is told whether reads have to be recorded."""
@@ -96,9 +81,3 @@ class Serial(ConcurrencyControl):
             commit()
         finally:
             mutex.acquire()
-
-    def commit_failed(self, transaction: TransactionState) -> None:
-        self.certification.revoke(transaction)
-
-    def after_end(self, transaction: TransactionState) -> None:
-        self.certification.end(transaction)

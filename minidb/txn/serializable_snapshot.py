@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from minidb.storage.store import Store
 from minidb.txn.certification import Certification
-from minidb.txn.control import ConcurrencyControl
+from minidb.txn.certified import CertifiedControl
 from minidb.txn.isolation import SSI
 from minidb.txn.lock_table import LockTable
 from minidb.txn.read_set import ReadRange
@@ -28,14 +28,11 @@ from minidb.txn.snapshot_isolation import definition_changed, refuse_if_changed
 from minidb.txn.state import LockTarget, TransactionState
 
 
-class SerializableSnapshot(ConcurrencyControl):
+class SerializableSnapshot(CertifiedControl):
     """`serializable_strategy = 'ssi'`."""
 
     strategy: ClassVar[str | None] = SSI
-    watches_reads: ClassVar[bool] = True
     watches_snapshot: ClassVar[bool] = True
-    watches_commit: ClassVar[bool] = True
-    watches_end: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -45,8 +42,7 @@ class SerializableSnapshot(ConcurrencyControl):
         certification: Certification,
         locks: LockTable,
     ) -> None:
-        super().__init__(store, describe, author_of)
-        self.certification = certification
+        super().__init__(store, describe, author_of, certification)
         self.locks = locks
 
     def after_snapshot(self, transaction: TransactionState) -> None:
@@ -99,9 +95,3 @@ class SerializableSnapshot(ConcurrencyControl):
 
     def before_commit(self, transaction: TransactionState, commit_id: int) -> None:
         self.certification.certify(transaction, commit_id, transaction.snapshot.commit_id)
-
-    def commit_failed(self, transaction: TransactionState) -> None:
-        self.certification.revoke(transaction)
-
-    def after_end(self, transaction: TransactionState) -> None:
-        self.certification.end(transaction)

@@ -23,7 +23,8 @@ from typing import ClassVar
 
 from minidb.storage.store import Store
 from minidb.txn.certification import Certification
-from minidb.txn.control import ConcurrencyControl, StatementRestart
+from minidb.txn.certified import CertifiedControl
+from minidb.txn.control import StatementRestart
 from minidb.txn.isolation import TWO_PHASE_LOCKING
 from minidb.txn.lock_modes import NO_KEY_UPDATE, SHARE_ROW
 from minidb.txn.lock_table import LockTable
@@ -32,15 +33,12 @@ from minidb.txn.read_set import PREFIX, ReadRange, end_of, whole
 from minidb.txn.state import LockTarget, TransactionState
 
 
-class TwoPhaseLocking(ConcurrencyControl):
+class TwoPhaseLocking(CertifiedControl):
     """`serializable_strategy = '2pl'`; `next_key` is the way it locks ranges."""
 
     strategy: ClassVar[str | None] = TWO_PHASE_LOCKING
     snapshot_per_statement: ClassVar[bool] = True
-    watches_reads: ClassVar[bool] = True
     reads_latest: ClassVar[bool] = True
-    watches_commit: ClassVar[bool] = True
-    watches_end: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -51,8 +49,7 @@ class TwoPhaseLocking(ConcurrencyControl):
         locks: LockTable,
         next_key: bool,
     ) -> None:
-        super().__init__(store, describe, author_of)
-        self.certification = certification
+        super().__init__(store, describe, author_of, certification)
         self.locks = locks
         self.next_key = next_key
 
@@ -114,9 +111,3 @@ class TwoPhaseLocking(ConcurrencyControl):
 
     def before_commit(self, transaction: TransactionState, commit_id: int) -> None:
         self.certification.certify(transaction, commit_id, None)
-
-    def commit_failed(self, transaction: TransactionState) -> None:
-        self.certification.revoke(transaction)
-
-    def after_end(self, transaction: TransactionState) -> None:
-        self.certification.end(transaction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -106,3 +107,49 @@ def test_in_an_open_transaction_it_is_a_part_of_that() -> None:
         connection.execute("ROLLBACK")
         connection.call("add", 3)
         assert connection.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (3,)]
+
+
+def test_call_as_a_statement_takes_the_short_way_too(connection: minidb.Connection) -> None:
+    text = "CALL pay(?, ?, ?, NULL)"
+    first = connection.execute(text, (1, 5, "a"))
+    description, rows = first.description, first.fetchall()
+    assert fast(connection) == []
+    second = connection.execute(text, [1, 5, "b"])
+    assert [call.routine.name for call in fast(connection)] == ["pay"]
+    assert (second.description, second.rowcount, second.statusmessage) == (
+        description, first.rowcount, first.statusmessage,
+    )  # fmt: skip
+    assert (rows, second.fetchall()) == ([(15,)], [(20,)])
+    for wrong in ((1, 5), (1, 5, "a", 7), (1, 5, None), {"a": 1}):
+        with pytest.raises(minidb.Error) if wrong != (1, 5, None) else nullcontext():
+            connection.execute(text, wrong)
+    assert connection.execute("SELECT balance, note FROM account WHERE id = 1").fetchall() == [(25, None)]
+
+
+def test_other_orders_of_parameters_go_the_general_way(connection: minidb.Connection) -> None:
+    connection.execute(
+        "CREATE PROCEDURE minus(a INTEGER, b INTEGER, OUT c INTEGER)"
+        " LANGUAGE plpgsql AS $$ BEGIN c := a - b; END $$"
+    )
+    for _ in range(3):
+        assert connection.execute("CALL minus($1, $2, NULL)", (5, 3)).fetchall() == [(2,)]
+        assert connection.execute("CALL minus($2, $1, NULL)", (5, 3)).fetchall() == [(-2,)]
+        assert connection.execute("CALL minus($1, $1, NULL)", (5,)).fetchall() == [(0,)]
+        assert connection.execute("CALL minus(?, ? + 1, NULL)", (5, 3)).fetchall() == [(1,)]
+        assert connection.execute("CALL minus(?, 1, NULL)", (5,)).fetchall() == [(4,)]
+        assert connection.execute("CALL minus(b => ?, a => ?, c => NULL)", (5, 3)).fetchall() == [(-2,)]
+        assert connection.execute("CALL minus(:b, :a, NULL)", {"a": 5, "b": 3}).fetchall() == [(-2,)]
+
+
+def test_a_call_in_an_open_transaction_is_a_part_of_that() -> None:
+    with minidb.connect(":memory:", autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+        connection.execute("CREATE PROCEDURE add(a INTEGER) LANGUAGE sql AS 'INSERT INTO t VALUES (a)'")
+        for _ in range(2):
+            connection.execute("CALL add(?)", (1,))
+        connection.execute("BEGIN")
+        connection.execute("CALL add(?)", (2,))
+        connection.execute("ROLLBACK")
+        connection.execute("CREATE OR REPLACE PROCEDURE add(a INTEGER) LANGUAGE sql AS 'SELECT 1'")
+        connection.execute("CALL add(?)", (3,))
+        assert connection.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (1,)]

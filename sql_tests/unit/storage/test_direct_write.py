@@ -31,7 +31,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, tmp_path: Path) -> Store:
+def store(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(direct_write, "LONGEST_LOOK", 60.0)  # however busy the machine is
     return Store.open(str(tmp_path / "test.db"), QUIET)
 
 
