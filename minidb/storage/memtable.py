@@ -157,3 +157,20 @@ def _prefixes(keys: list[bytes]) -> set[bytes]:
     """The storage ids of sorted keys."""
     first = keys[0][:4]
     return {first} if keys[-1][:4] == first else {key[:4] for key in keys}
+
+
+def newest_since(oldest: Generation, key: bytes, commit_id: int) -> tuple[Version | None, int]:
+    """Of the commits after `commit_id`, in `oldest` and all newer generations: the newest version of the key,
+    and the newest huge commit that may have written it, or 0."""
+    newest: Version | None = None
+    huge_id = 0
+    generation: Generation | None = oldest
+    while generation is not None:
+        found = generation.versions.get(key)
+        if found is not None and found.commit_id > commit_id:
+            newest = found
+        for id_, prefixes in generation.huge:
+            if id_ > commit_id and key[:4] in prefixes:
+                huge_id = id_
+        generation = generation.newer
+    return newest, huge_id

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -31,7 +31,7 @@ from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
 from minidb.storage.log import Segment
-from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, Version
+from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, newest_since
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.row_codec import same_value
@@ -167,33 +167,13 @@ class Store:
 
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
-        commit_id = huge_id = 0
-        newest: Version | None = None
-        generation: Generation | None = since.view.generations[0]
-        while generation is not None:
-            found = generation.versions.get(key)
-            if found is not None and found.commit_id > since.commit_id:
-                newest, commit_id = found, found.commit_id
-            for id_, prefixes in generation.huge:
-                if id_ > since.commit_id and key[:4] in prefixes:
-                    huge_id = id_
-            generation = generation.newer
+        newest, huge_id = newest_since(since.view.generations[0], key, since.commit_id)
+        commit_id = 0 if newest is None else newest.commit_id
         if huge_id > commit_id:
             before = since.get(key) if newest is None else newest.value
             if not same_value(key, before, self.latest.get(key)):
                 return huge_id  # or an earlier huge one: their keys are not remembered
         return commit_id
-
-    def changes_since(self, since: Snapshot) -> Iterator[tuple[bytes, int]]:
-        """Every (key, commit id) newer than `since`, in no particular order."""
-        generation: Generation | None = since.view.generations[0]
-        while generation is not None:
-            for key, newest in list(generation.versions.items()):
-                version: Version | None = newest
-                while version is not None and version.commit_id > since.commit_id:
-                    yield key, version.commit_id
-                    version = version.older
-            generation = generation.newer
 
     def set_synchronous_commit(self, on: bool) -> None:
         """Whether commits wait for the log's sync, from now on."""
