@@ -24,9 +24,8 @@ import mmap
 import os
 import platform
 import sys
-from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 BLOCK: Final = 4096
 _ROOM: Final = 64 * 1024  # bytes: longer records go the other way
@@ -34,13 +33,13 @@ LONGEST_LOOK: Final = 0.0004  # seconds, before it sleeps after all
 _TOO_SLOW: Final = 16  # see `_looked`
 _RING_MAGIC: Final = 0xA10A10A1
 _PWRITE: Final = 1
-_LOST_SECONDS: Final = 1
+_LOST_SECONDS: Final = 1.0  # for a write of which we do not know whether it has begun
 
-# io_setup, io_destroy, io_getevents, io_submit
-_CALLS: Final[dict[str, tuple[int, int, int, int]]] = {
-    "x86_64": (206, 207, 208, 209),
-    "aarch64": (0, 1, 4, 2),
-}
+_HEADER: Final = 32  # bytes of the ring before its events
+_SLEEP_SECONDS: Final = 0.05  # at a time, when it has looked for long enough
+
+_IO_SETUP, _IO_DESTROY, _IO_GETEVENTS, _IO_SUBMIT = (ctypes.c_long(number) for number in (206, 207, 208, 209))
+_ONE, _NONE = ctypes.c_long(1), ctypes.c_long(0)
 
 
 class _Request(ctypes.Structure):
@@ -82,6 +81,9 @@ class _Ring(ctypes.Structure):
         ("head", ctypes.c_uint32),
         ("tail", ctypes.c_uint32),
         ("magic", ctypes.c_uint32),
+        ("features", ctypes.c_uint32),
+        ("unknown_features", ctypes.c_uint32),
+        ("header", ctypes.c_uint32),
     )
 
 
@@ -91,49 +93,52 @@ class _Seconds(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
+_AT_ONCE: Final = _Seconds(0, 0)
+_SHORTLY: Final = _Seconds(0, int(_SLEEP_SECONDS * 1e9))
+
+
 class DirectWriter:
-    """Appends to one file, from one thread at a time.
+    """Appends to one file, from one thread at a time. Ctrl-C may come anywhere: what is asked again is
+    answered by the ring, in which each write that has ended has moved the tail on by one.
 
     busy        a write has begun and is not finished
     slow        looking has taken too long too often: better not to use this any more
     """
 
     __slots__ = (
-        "_buffer", "_context", "_event", "_file", "_late", "_request", "_requests", "_ring", "_start",
-        "_submit", "_submitting", "_wait", "busy", "slow",
+        "_buffer", "_call", "_context", "_events", "_file", "_late", "_request", "_requests", "_ring",
+        "_spare", "_start", "_submitting", "_until", "busy", "slow",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
-        setup, _, getevents, submit = _CALLS[platform.machine()]
-        call = _system_call()
+        self._call = ctypes.CDLL(None, use_errno=True).syscall
+        self._call.restype = ctypes.c_long
         self._file = os.open(path, os.O_RDWR | os.O_DIRECT | os.O_DSYNC | os.O_CLOEXEC)
         try:
             self._buffer = mmap.mmap(-1, _ROOM)
             context = ctypes.c_ulong(0)
-            _checked(call(ctypes.c_long(setup), ctypes.c_long(1), ctypes.byref(context)))
+            if self._call(_IO_SETUP, _ONE, ctypes.byref(context)) != 0:
+                raise OSError(ctypes.get_errno(), "io_setup")
         except BaseException:
             os.close(self._file)
             raise
         self._context = ctypes.c_ulong(context.value)
-        self._ring = _Ring.from_address(context.value)
+        ring = self._ring = _Ring.from_address(context.value)
+        self._events = (_Event * ring.count).from_address(context.value + _HEADER)
+        self._spare = ctypes.byref(_Event())  # where the kernel may copy an event to
         self._request = _Request(
             operation=_PWRITE,
             descriptor=self._file,
             buffer=ctypes.addressof(ctypes.c_char.from_buffer(self._buffer)),
         )
         self._requests = (ctypes.c_void_p * 1)(ctypes.addressof(self._request))
-        self._event = _Event()
-        one = ctypes.c_long(1)
-        wanted = (ctypes.c_long(getevents), self._context, one, one, ctypes.byref(self._event))
-        arguments = (ctypes.c_long(submit), self._context, one, self._requests)
-        self._wait: Callable[[Any], int] = lambda limit: int(call(*wanted, limit))
-        self._submit: Callable[[], int] = lambda: int(call(*arguments))
         self._start = -1  # of the block that the buffer begins with; -1: none
         self._late = 0
-        self._submitting = False  # an interrupt may have come between a write's beginning and our knowing
+        self._until = 0  # where the ring's tail will be when the present write has ended
+        self._submitting = False  # whether that has begun is not known yet
         self.busy = False
         self.slow = False
-        if self._ring.magic != _RING_MAGIC:
+        if ring.magic != _RING_MAGIC or ring.header != _HEADER:
             self.close()
             raise OSError("the kernel's ring has another form")
 
@@ -157,12 +162,13 @@ class DirectWriter:
             buffer[:begin] = before
         buffer[begin:end] = record
         buffer[end:size] = bytes(size - end)
-        request = self._request
+        request, ring = self._request, self._ring
         request.position = start
         request.size = size
         self._start = start
+        self._until = (ring.tail + 1) % ring.count
         self._submitting = True
-        if self._submit() != 1:
+        if self._call(_IO_SUBMIT, self._context, _ONE, self._requests) != 1:
             self._submitting = False
             self._start = -1
             return False
@@ -174,18 +180,17 @@ class DirectWriter:
         """Return when what was begun is on the disk; OSError if it could not be written. May be repeated."""
         if not self.busy:
             return
-        ring = self._ring
-        if ring.head == ring.tail:
-            began = perf_counter()
-            limit = began + LONGEST_LOOK
-            while ring.head == ring.tail:
+        ring, until = self._ring, self._until
+        if ring.tail != until:
+            limit = perf_counter() + LONGEST_LOOK
+            while ring.tail != until and perf_counter() < limit:
                 os.sched_yield()  # lets other threads have Python's lock, too
-                if perf_counter() > limit:
-                    break
-            self._looked(perf_counter() > limit)
-        _checked(self._wait(None))
-        self.busy = False
-        result, size = self._event.result, self._request.size
+            late = ring.tail != until
+            self._late = self._late + 2 if late else max(0, self._late - 1)
+            self.slow = self._late >= _TOO_SLOW
+            self._sleep(None)
+        result, size = self._events[until - 1].result, self._request.size
+        self._settle()
         if result != size:
             self._start = -1
             raise OSError(-result if result < 0 else errno.EIO, "a log record was not written whole")
@@ -193,46 +198,38 @@ class DirectWriter:
             self._buffer[:BLOCK] = self._buffer[size - BLOCK : size]
             self._start += size - BLOCK
 
-    def _looked(self, late: bool) -> None:
-        self._late = self._late + 2 if late else max(0, self._late - 1)
-        self.slow = self._late >= _TOO_SLOW
-
     def forget(self) -> None:
         """Others have written to the file, or will: wait for what was begun, whatever becomes of it."""
-        if self._submitting:
-            self._wait(ctypes.byref(_Seconds(_LOST_SECONDS, 0)))
-        elif self.busy:
-            self._wait(None)
-        self._submitting = self.busy = False
+        if self.busy or self._submitting:
+            self._sleep(None if self.busy else perf_counter() + _LOST_SECONDS)
+            self._settle()
         self._start = -1
 
     def close(self) -> None:
         """Give file and memory up, after what was begun."""
         if self._file >= 0:
             self.forget()
-            destroy = _CALLS[platform.machine()][1]
-            _system_call()(ctypes.c_long(destroy), self._context)
+            self._call(_IO_DESTROY, self._context)
             os.close(self._file)
             self._file = -1
+
+    def _sleep(self, limit: float | None) -> None:
+        """Until the write has ended, or that moment."""
+        while self._ring.tail != self._until and (limit is None or perf_counter() < limit):
+            self._call(_IO_GETEVENTS, self._context, _ONE, _ONE, self._spare, ctypes.byref(_SHORTLY))
+
+    def _settle(self) -> None:
+        """The write has ended: its event's place in the ring is free again."""
+        if self._ring.head != self._ring.tail:
+            self._call(_IO_GETEVENTS, self._context, _NONE, _ONE, self._spare, ctypes.byref(_AT_ONCE))
+        self.busy = self._submitting = False
 
 
 def open_direct(path: str) -> DirectWriter | None:
     """A writer for the file, or None where this system has no such thing."""
-    if sys.platform != "linux" or platform.machine() not in _CALLS:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
         return None
     try:
         return DirectWriter(path)
     except OSError:
         return None
-
-
-def _system_call() -> Any:
-    found = ctypes.CDLL(None, use_errno=True).syscall
-    found.restype = ctypes.c_long
-    return found
-
-
-def _checked(result: int) -> None:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))

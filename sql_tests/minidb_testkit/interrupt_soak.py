@@ -1,6 +1,6 @@
 """Presses Ctrl-C at random moments, again and again: a session must go on after ROLLBACK, and harm nobody.
 
-    python -m minidb_testkit.interrupt_soak [--seconds 20] [--autocommit] [--seed N]
+    python -m minidb_testkit.interrupt_soak [--seconds 20] [--autocommit] [--alone] [--seed N]
 
 The main thread runs transfers, savepoints, DDL, checkpoints and queries, and is interrupted by a timer every
 few hundred microseconds; other threads transfer too. After each interrupt: no money was made or lost, no lock
@@ -126,7 +126,16 @@ def look(connection: minidb.Connection, path: str) -> None:
             return  # with the neighbours
 
 
-def soak(path: str, seconds: float, autocommit: bool, seed: int) -> list[str]:
+def transfers(connection: minidb.Connection, rng: random.Random, count: int) -> None:
+    """Transfers and nothing else: enough of them for the log to be written directly."""
+    for _ in range(count):
+        if connection.autocommit:
+            connection.execute("BEGIN")
+        transfer(connection, rng)
+        connection.commit()
+
+
+def soak(path: str, seconds: float, autocommit: bool, alone: bool, seed: int) -> list[str]:
     """What went wrong, a line each. Runs in the main thread."""
     rng = random.Random(seed)
     interruptions = Interruptions(rng)
@@ -137,7 +146,7 @@ def soak(path: str, seconds: float, autocommit: bool, seed: int) -> list[str]:
     connection.execute("CREATE TABLE entry (id SERIAL PRIMARY KEY, account INTEGER REFERENCES account)")
     connection.execute(f"INSERT INTO account SELECT i, 100 FROM generate_series(0, {ACCOUNTS - 1}) AS g(i)")
     connection.commit()
-    neighbours = [Neighbour(path, seed * 10 + number) for number in range(2)]
+    neighbours = [Neighbour(path, seed * 10 + number) for number in range(0 if alone else 2)]
     for neighbour in neighbours:
         neighbour.start()
     end = time.monotonic() + seconds
@@ -147,8 +156,11 @@ def soak(path: str, seconds: float, autocommit: bool, seed: int) -> list[str]:
         try:
             interruptions.start()
             try:
-                for _ in range(rng.randrange(1, 8)):
-                    step(connection, rng)
+                if alone:
+                    transfers(connection, rng, 40)
+                else:
+                    for _ in range(rng.randrange(1, 8)):
+                        step(connection, rng)
             finally:
                 interruptions.stop()
         except KeyboardInterrupt:
@@ -182,11 +194,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m minidb_testkit.interrupt_soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--autocommit", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="transfers only, and no other threads")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "interrupt.db")
-        problems = soak(path, options.seconds, options.autocommit, options.seed)
+        problems = soak(path, options.seconds, options.autocommit, options.alone, options.seed)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

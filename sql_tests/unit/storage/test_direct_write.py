@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -219,5 +220,38 @@ def test_ctrl_c_in_the_midst_of_beginning(path: Path, monkeypatch: pytest.Monkey
     assert writer.begin(b"y", 1, BLOCK, source)
     writer.finish()
     assert path.read_bytes()[:2] == b"xy"
+    os.close(source)
+    writer.close()
+
+
+def test_ctrl_c_at_any_call_of_finishing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever `finish` had done already, another one ends it."""
+    source = os.open(path, os.O_RDONLY)
+    writer = open_direct(str(path))
+    assert writer is not None
+    call = writer._call
+    written = b""
+    for strike in range(4):
+        record = bytes([65 + strike]) * 5000
+        assert writer.begin(record, len(written), 64 * BLOCK, source)
+        written += record
+        calls = 0
+
+        def interrupted(*arguments: object, strike: int = strike) -> int:
+            nonlocal calls
+            result: int = call(*arguments)  # done, but nobody gets to know
+            calls += 1
+            if calls > strike // 2:
+                raise KeyboardInterrupt
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(direct_write, "LONGEST_LOOK", 0.0 if strike % 2 else 60.0)
+            writer._call = interrupted
+            with suppress(KeyboardInterrupt):
+                writer.finish()
+        writer._call = call
+        writer.finish()
+        assert path.read_bytes()[: len(written)] == written
     os.close(source)
     writer.close()
