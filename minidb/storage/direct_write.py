@@ -35,6 +35,7 @@ _RING_MAGIC: Final = 0xA10A10A1
 _PWRITE: Final = 1
 _LOST_SECONDS: Final = 1.0  # for a write of which we do not know whether it has begun
 
+_REFUSALS: Final = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTBLK)
 _HEADER: Final = 32  # bytes of the ring before its events
 _SLEEP_SECONDS: Final = 0.05  # at a time, when it has looked for long enough
 
@@ -103,11 +104,12 @@ class DirectWriter:
 
     busy        a write has begun and is not finished
     slow        looking has taken too long too often: better not to use this any more
+    refused     the file system has refused to write like that, or wrote only a part
     """
 
     __slots__ = (
         "_buffer", "_call", "_context", "_events", "_file", "_late", "_request", "_requests", "_ring",
-        "_spare", "_start", "_submitting", "_until", "busy", "slow",
+        "_spare", "_start", "_submitting", "_until", "busy", "refused", "slow",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -124,7 +126,7 @@ class DirectWriter:
             raise
         self._context = ctypes.c_ulong(context.value)
         ring = self._ring = _Ring.from_address(context.value)
-        self._events = (_Event * ring.count).from_address(context.value + _HEADER)
+        self._events: ctypes.Array[_Event] = (_Event * ring.count).from_address(context.value + _HEADER)
         self._spare = ctypes.byref(_Event())  # where the kernel may copy an event to
         self._request = _Request(
             operation=_PWRITE,
@@ -138,6 +140,7 @@ class DirectWriter:
         self._submitting = False  # whether that has begun is not known yet
         self.busy = False
         self.slow = False
+        self.refused = False
         if ring.magic != _RING_MAGIC or ring.header != _HEADER:
             self.close()
             raise OSError("the kernel's ring has another form")
@@ -176,10 +179,13 @@ class DirectWriter:
         self._submitting = False
         return True
 
-    def finish(self) -> None:
-        """Return when what was begun is on the disk; OSError if it could not be written. May be repeated."""
+    def finish(self) -> bool:
+        """Return when what was begun is on the disk; OSError if the disk has failed. May be repeated.
+
+        False: this file system does not write like that after all, so it has to be written in another way.
+        """
         if not self.busy:
-            return
+            return not self.refused
         ring, until = self._ring, self._until
         if ring.tail != until:
             limit = perf_counter() + LONGEST_LOOK
@@ -193,10 +199,14 @@ class DirectWriter:
         self._settle()
         if result != size:
             self._start = -1
-            raise OSError(-result if result < 0 else errno.EIO, "a log record was not written whole")
+            if result < 0 and -result not in _REFUSALS:
+                raise OSError(-result, os.strerror(-result))
+            self.refused = True
+            return False
         if size > BLOCK:  # the last block is the first of what comes next
             self._buffer[:BLOCK] = self._buffer[size - BLOCK : size]
             self._start += size - BLOCK
+        return True
 
     def forget(self) -> None:
         """Others have written to the file, or will: wait for what was begun, whatever becomes of it."""
@@ -209,6 +219,7 @@ class DirectWriter:
         """Give file and memory up, after what was begun."""
         if self._file >= 0:
             self.forget()
+            self._ring, self._events = _Ring(), (_Event * 1)()  # what they were is about to be unmapped
             self._call(_IO_DESTROY, self._context)
             os.close(self._file)
             self._file = -1

@@ -76,7 +76,8 @@ class Segment:
     """A log file open for appending."""
 
     __slots__ = (
-        "_alone", "_direct", "ahead", "descriptor", "mark", "number", "path", "pending", "reserved", "tail",
+        "_alone", "_direct", "_directly", "_refused", "ahead", "descriptor", "mark", "number", "path",
+        "pending", "reserved", "tail",
     )  # fmt: skip
 
     def __init__(self, path: str, descriptor: int, number: int, mark: bytes, reserved: int) -> None:
@@ -90,6 +91,8 @@ class Segment:
         self.ahead = 0  # position of the record that was written before it was appended
         self._alone = 0  # so many records in a row were written ahead, and synced by themselves
         self._direct: DirectWriter | None = None  # once these are many
+        self._directly = False  # so the record that was written ahead is on its way
+        self._refused = False  # direct writes do not work here
 
     def record(
         self, commit_id: int, durable_id: int, writes: Mapping[bytes, bytes | None], dropped: Sequence[int]
@@ -116,13 +119,13 @@ class Segment:
         """Write the record that is about to be appended: the disk begins while the commit goes on."""
         position = self.tail
         self._alone += 1
-        if self._alone == ALONE:
+        if self._alone == ALONE and not self._refused:
             self._direct = open_direct(self.path)
         direct = self._direct
-        if direct is None:
-            write_and_begin(self.descriptor, record, position)
-        elif not direct.begin(record, position, self.reserved, self.descriptor):
-            direct.forget()
+        self._directly = direct is not None and direct.begin(record, position, self.reserved, self.descriptor)
+        if not self._directly:
+            if direct is not None:
+                direct.forget()
             write_and_begin(self.descriptor, record, position)
         self.ahead = position
 
@@ -143,16 +146,11 @@ class Segment:
             entries = self.pending[:count]
             if before is not None:
                 before()
-            direct = self._direct
-            if entries[0][0] == self.ahead:
+            if entries[0][0] == self.ahead and self._is_written():
                 del entries[0]
-                if direct is not None and direct.busy:
-                    direct.finish()
-                    if not entries:
-                        del self.pending[:count]
-                        if direct.slow:
-                            self._give_up(direct)
-                        return
+                if self._directly and not entries:
+                    del self.pending[:count]
+                    return
             if entries:
                 self._in_company()
                 data = entries[0][1] if len(entries) == 1 else b"".join([record for _, record in entries])
@@ -167,10 +165,19 @@ class Segment:
         if direct is not None:
             direct.close()
 
-    def _give_up(self, direct: DirectWriter) -> None:
-        """The disk is too slow for it; `_alone` will not come by ALONE again."""
-        self._direct = None
-        direct.close()
+    def _is_written(self) -> bool:
+        """Whether the record that was written ahead need not be written again; the disk has it if it was
+        written directly."""
+        direct = self._direct
+        if not self._directly or direct is None:
+            return True
+        if direct.finish():
+            if direct.slow:
+                self._direct = None  # until `_alone` comes by ALONE again
+                direct.close()
+            return True
+        self._refused, self._directly = True, False
+        return False
 
     def close(self) -> None:
         """Close the file; what is pending is not written."""

@@ -255,3 +255,38 @@ def test_ctrl_c_at_any_call_of_finishing(path: Path, monkeypatch: pytest.MonkeyP
         assert path.read_bytes()[: len(written)] == written
     os.close(source)
     writer.close()
+
+
+def test_a_file_system_that_refuses_is_written_otherwise(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = alone(store, 30)
+    commit_id = urgent(store, b="2")
+    finish = DirectWriter.finish
+
+    def refuse(self: DirectWriter) -> bool:
+        finish(self)
+        return False
+
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectWriter, "finish", refuse)
+        patch.setattr(os, "fdatasync", lambda file: (synced.append(file), fdatasync(file)))
+        store.sync(commit_id)
+    assert len(synced) == 1
+    expected |= {"b": "2"} | alone(store, 40, start=100)
+    assert not is_direct(store)
+    assert after_a_crash(tmp_path) == expected
+
+
+def test_what_cannot_begin_is_synced_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone(store, 30)
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectWriter, "begin", lambda *arguments: False)
+        patch.setattr(os, "fdatasync", lambda file: (synced.append(file), fdatasync(file)))
+        for number in range(3):
+            store.sync(urgent(store, b=str(number)))
+            assert len(synced) == number + 1
