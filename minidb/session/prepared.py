@@ -7,11 +7,11 @@ is the catalog of the transaction that runs it (compared by identity: DDL replac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from minidb.catalog.catalog import Catalog
 from minidb.plan.changes import Change
-from minidb.plan.definitions import Definition, Utility
+from minidb.plan.definitions import Begin, Commit, Definition, Rollback, Utility
 from minidb.plan.nodes import Plan, With
 from minidb.session.result import Columns, Converter
 from minidb.value.python_values import input_converter
@@ -20,6 +20,9 @@ from minidb.value.sql_types import Row, SqlType
 FastQuery = Callable[[Any, Sequence[Any]], Any]  # (reader, parameters) -> list[Row] | NotImplemented
 FastChange = Callable[[Any, Sequence[Any]], Any]  # (transaction, parameters) -> int | NotImplemented
 BulkChange = Callable[[Any, list[Any]], Any]  # the same for many parameter rows
+
+
+BEGIN_AND_END: Final = (Begin, Commit, Rollback)
 
 
 class Prepared:
@@ -70,6 +73,11 @@ class Prepared:
         self.fast_change: FastChange | None = None
         self.bulk_change: BulkChange | None = None
         self.called: str | None = None  # the procedure that it calls with its parameters in their order
+
+    def has_short_way(self) -> bool:
+        """Whether the driver and the session look for it by its text alone."""
+        fast = self.fast_query or self.fast_change or self.called
+        return bool(fast) or isinstance(self.statement, BEGIN_AND_END)
 
 
 def changes_rows(statement: object) -> bool:

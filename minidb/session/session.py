@@ -22,11 +22,12 @@ from minidb.errors import (
     Error,
     ProgrammingError,
 )
-from minidb.session import shape
+from minidb.plan.definitions import Begin, Utility
+from minidb.session import shape, utility
 from minidb.session.database import Database
 from minidb.session.fast_call import FastCall, find_fast_call
 from minidb.session.inner_runner import InnerStatementRunner
-from minidb.session.prepared import Prepared
+from minidb.session.prepared import BEGIN_AND_END, Prepared
 from minidb.session.result import Result, out_of_memory
 from minidb.session.serial_call import CallInputs
 from minidb.session.statement_runner import Parameters
@@ -233,14 +234,14 @@ class Session(InnerStatementRunner):
     def execute(self, text: str, parameters: Parameters = ()) -> Result:
         """Run one statement."""
         known = self.prepared.get(text)
-        if known is not None and known.called is not None and type(parameters) in (tuple, list):
-            assert not isinstance(parameters, Mapping)
-            if len(parameters) == len(known.names) and self._may_call_fast():
-                fast = self.fast_call(known.called, parameters)
-                if fast is not None and fast.catalog is known.catalog:
-                    row = self._call_fast(fast, parameters)
-                    columns = fast.routine.columns
-                    return Result("CALL", columns, [row]) if columns else Result("CALL")
+        if known is not None:
+            found: Result | None = None
+            if known.called is not None:
+                found = self._run_call(known, parameters)
+            elif isinstance(known.statement, BEGIN_AND_END) and not parameters:
+                found = self._begin_or_end(known.statement, text)
+            if found is not None:
+                return found
         self.interruption.clear()
         with self.statement(text):
             lifted = shape.lift(text) if not parameters and not self.failed else None
@@ -250,6 +251,40 @@ class Session(InnerStatementRunner):
                     return self._run(prepared, lifted[1], lifted[0])
             prepared = self._prepare(text, parameters)
             return self._run(prepared, parameters, text)
+
+    def _run_call(self, prepared: Prepared, parameters: Parameters) -> Result | None:
+        """A CALL that hands its parameters on, by the short way of calls; None if that does not take it."""
+        assert prepared.called is not None
+        if isinstance(parameters, Mapping) or len(parameters) != len(prepared.names):
+            return None
+        fast = self.fast_call(prepared.called, parameters) if self._may_call_fast() else None
+        if fast is None or fast.catalog is not prepared.catalog:
+            return None
+        row = self._call_fast(fast, parameters)
+        return Result("CALL", fast.routine.columns, [row]) if fast.routine.columns else Result("CALL")
+
+    def _begin_or_end(self, statement: Utility, text: str) -> Result | None:
+        """BEGIN, COMMIT and ROLLBACK where there is nothing to be said about them, and nobody who watches."""
+        if (
+            isinstance(statement, Begin) is not (self.transaction is None)
+            or self.failed
+            or self.closed
+            or self.serial
+            or self.timer is not None
+            or self.settings["statement_timeout"]
+        ):
+            return None
+        interruption = self.interruption
+        interruption.requested = False
+        interruption.deadline = None
+        self.present = text
+        self.statement_began = time()
+        self.running = True
+        try:
+            return utility.run(self, statement, [])
+        finally:
+            self.running = False
+            self.statement_ended = time()
 
     def execute_script(self, script: str) -> Iterator[Result]:
         """Run the statements of a script one by one, each when the caller asks for its result."""

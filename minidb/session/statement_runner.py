@@ -107,7 +107,7 @@ class StatementRunner(SessionState):
     def _remember(self, key: Any, text: str, prepared: Prepared) -> None:
         if prepared.catalog is self.database.catalog:
             self.database.remember(key, prepared)
-            if prepared.fast_query or prepared.fast_change or prepared.called:
+            if prepared.has_short_way():
                 self.database.remember(text, prepared)
         else:
             self._private[key] = prepared
