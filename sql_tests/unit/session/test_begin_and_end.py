@@ -1,4 +1,4 @@
-"""BEGIN, COMMIT and ROLLBACK have a short way once they are known; what is special about them does not take it."""
+"""BEGIN, COMMIT and ROLLBACK have a short way once they are known, but not where there is more to them."""
 
 from __future__ import annotations
 
