@@ -68,9 +68,10 @@ def compile_bulk_change(plan: Change, count: int | None = None) -> BulkChange | 
     if isinstance(plan, Insert):
         row = _insert_row(plan)
         indexes = fast_indexes(plan.targets[0])
-        if row is None or row.computed or indexes is None or plan.targets[0].checks:
+        if row is None or indexes is None or plan.targets[0].checks:
             return None
-        return compile_bulk_insert(plan.targets[0], row.fields, indexes, parameter_count(row.all, count))
+        if not row.computed:
+            return compile_bulk_insert(plan.targets[0], row.fields, indexes, parameter_count(row.all, count))
     single = compile_change(plan, count)
     return None if single is None else _one_by_one(single)
 

@@ -187,6 +187,27 @@ def test_the_time_is_the_transactions(session: Session, text: str, parameters: t
     assert abs(at - began) <= datetime.timedelta(milliseconds=0.5 if "(3)" in text else 0)
 
 
+def test_expressions_are_inserted_for_each_row(session: Session) -> None:
+    session.execute("CREATE TABLE seen (k int PRIMARY KEY, v int, at timestamptz NOT NULL DEFAULT now())")
+    text = "INSERT INTO seen (k, v) VALUES (?, ? * 2)"
+    bulk = compile_bulk_change(plan_of(session, text, (1, 1)))
+    assert bulk is not None
+    session.begin()
+    assert session.transaction is not None
+    assert session.execute_many(text, [(number, number) for number in range(100)]) == 100
+    began = session.transaction.started_at
+    session.commit()
+    assert rows(session, "SELECT * FROM seen ORDER BY k") == [(k, 2 * k, began) for k in range(100)]
+    for wrong, sqlstate in ((2**30, "22003"), ("x", "22P02")):
+        with pytest.raises(Error) as error:
+            session.execute_many(text, [(200, 1), (201, wrong)])
+        assert error.value.sqlstate == sqlstate
+    with pytest.raises(Error) as error:
+        session.execute_many(text, [(200, 1), (5, 1)])
+    assert error.value.sqlstate == "23505"
+    assert rows(session, "SELECT count(*) FROM seen") == [(100,)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
