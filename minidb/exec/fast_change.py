@@ -19,12 +19,13 @@ from typing import Any
 from minidb.catalog.row_keys import PREFIX_LENGTH, keys_of
 from minidb.exec.bulk_insert import compile_bulk_insert
 from minidb.exec.fast_conditions import (
+    TransactionContext,
+    draws,
     is_assignable,
     is_immutable,
     parameter_context,
     row_checks,
-    sees_time,
-    time_context,
+    sees_transaction,
 )
 from minidb.exec.fast_fields import (
     Field,
@@ -138,7 +139,8 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     fields = inserted.fields
     expressions = [expression for _, expression in inserted.computed]
     computed = [(slot, expression.evaluate) for slot, expression in inserted.computed]
-    others, timed = expression_parameters(expressions), sees_time(expressions)
+    others, own = expression_parameters(expressions), sees_transaction(expressions)
+    drawing = draws(expressions)
     not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     table = target.table
     count = parameter_count(inserted.all, known)
@@ -166,16 +168,18 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
             elif kind is str and "\0" in value:
                 return NotImplemented
             row[slot] = value
+        if transaction.read_only or (drawing and transaction.session.is_recorded):
+            return NotImplemented
         if computed:
             if not all_accepted(others, parameters):
                 return NotImplemented
-            context = time_context(parameters, transaction) if timed else parameter_context(parameters)
+            context = TransactionContext(parameters, transaction) if own else parameter_context(parameters)
             for slot, evaluate in computed:
                 row[slot] = evaluate((), context)
             for slot in not_null:
                 if row[slot] is None:
                     return NotImplemented
-        if transaction.read_only or (violates is not None and violates(tuple(row))):
+        if violates is not None and violates(tuple(row)):
             return NotImplemented
         if not transaction.table_locks.get(table_id, 0) & ROW_EXCLUSIVE:
             transaction.lock_table(table_id, ROW_EXCLUSIVE)

@@ -1,4 +1,5 @@
-"""Expressions that the fast forms of changes may evaluate: over the row and its parameters alone."""
+"""Expressions that the fast forms of changes may evaluate: over the row and its parameters, or with what the
+transaction knows, its time and the sequences."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any, Final
 
-from minidb.expr import functions_datetime
+from minidb.expr import functions_datetime, functions_system
 from minidb.expr.calls import ContextCall
 from minidb.expr.node import EvaluationContext, Expr, Parameter, walk
 from minidb.plan.changes import Target
@@ -14,7 +15,11 @@ from minidb.plan.nodes import Subquery
 from minidb.value.sql_types import Row
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_TIMES: Final = (functions_datetime.now, functions_datetime.current_timestamp)
+_OF_TRANSACTION: Final = (
+    functions_datetime.now,
+    functions_datetime.current_timestamp,
+    functions_system.nextval,
+)
 NO_CONTEXT: Final = EvaluationContext([], {}, _EPOCH)
 
 
@@ -33,15 +38,40 @@ def is_immutable(expression: Expr, parameters: bool = False) -> bool:
     return True
 
 
-def sees_time(expressions: list[Expr]) -> bool:
-    """Whether now() is in them: then they are given `time_context`."""
-    return any(_is_time(node) for expression in expressions for node in walk(expression))
+class TransactionContext(EvaluationContext):
+    """What an expression sees of the transaction: when it began, and its session's sequences."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, parameters: Any, transaction: Any) -> None:
+        super().__init__(parameters, {}, transaction.started_at)
+        self._transaction = transaction
+
+    def sequence_value(self, operation: str, name: str, value: int | None) -> int:
+        """nextval."""
+        found: int = self._transaction.session.sequence_value(operation, name, value)
+        return found
+
+
+def sees_transaction(expressions: list[Expr]) -> bool:
+    """Whether now() or nextval() is in them: then they are given a `TransactionContext`."""
+    return any(_of_transaction(node) for expression in expressions for node in walk(expression))
+
+
+def draws(expressions: list[Expr]) -> bool:
+    """Whether nextval() is in them. A form that declines after it has drawn makes the general path draw
+    again, which a call that is recorded must not do: whether there is a fast form yet is not recorded."""
+    return any(
+        isinstance(node, ContextCall) and node.function is functions_system.nextval
+        for expression in expressions
+        for node in walk(expression)
+    )
 
 
 def is_assignable(expression: Expr) -> bool:
-    """Whether it needs nothing but row, parameters and the transaction's time."""
+    """Whether it needs nothing but row, parameters and a `TransactionContext`."""
     for node in walk(expression):
-        if _is_time(node):
+        if _of_transaction(node):
             continue
         if isinstance(node, Subquery) or node.is_volatile():
             return False
@@ -50,13 +80,8 @@ def is_assignable(expression: Expr) -> bool:
     return True
 
 
-def _is_time(node: Expr) -> bool:
-    return isinstance(node, ContextCall) and node.function in _TIMES
-
-
-def time_context(parameters: Any, transaction: Any) -> EvaluationContext:
-    """A context for expressions that see parameters and the time."""
-    return EvaluationContext(parameters, {}, transaction.started_at)
+def _of_transaction(node: Expr) -> bool:
+    return isinstance(node, ContextCall) and node.function in _OF_TRANSACTION
 
 
 def row_checks(target: Target) -> Callable[[Row], bool] | None:

@@ -8,12 +8,13 @@ from typing import Any
 from minidb.catalog.row_keys import PREFIX_LENGTH, TableKeys, integer_packer, keys_of
 from minidb.exec.fast_conditions import (
     NO_CONTEXT,
+    TransactionContext,
+    draws,
     is_assignable,
     is_immutable,
     parameter_context,
     row_checks,
-    sees_time,
-    time_context,
+    sees_transaction,
 )
 from minidb.exec.fast_fields import (
     Field,
@@ -134,7 +135,7 @@ def _assignments(plan: Update) -> _Assignments | None:
         elif field is not None:
             found.given.append(given_field(field))
             found.fields[slot] = field
-        elif is_assignable(expression):
+        elif is_assignable(expression) and not draws([expression]):
             found.computed.append((slot, expression.evaluate))
             found.expressions.append(expression)
         else:
@@ -167,7 +168,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     others = expression_parameters([*assignments.expressions, *conditions])
     count = parameter_count([*[each for _, each in plan.assignments], *source], known)
     sees_parameters = parameter_count([*assignments.expressions, *conditions], None) > 0
-    timed = sees_time(assignments.expressions)
+    own = sees_transaction(assignments.expressions)
     not_null = [slot for slot, _ in computed if slot in target.not_null]  # the others were looked at
     codec = keys_of(target.table).codec
     encode, decode = codec.encode_values, codec.decode
@@ -189,8 +190,8 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             if not all_accepted(others, parameters):
                 return NotImplemented
             context = parameter_context(parameters)
-        if timed:
-            context = time_context(parameters, transaction)
+        if own:
+            context = TransactionContext(parameters, transaction)
         if where is not None and where(old, context) is not True:
             return 0
         values = list(old)

@@ -85,6 +85,7 @@ class SessionState(SessionBase):
         if self.serial or chosen.level is IsolationLevel.SERIALIZABLE:
             self._refuse_if_serial(chosen.level)
         transaction = self.database.transactions.begin_with(chosen, self.interruption)
+        transaction.session = self
         self.transaction = transaction
         newest = self.database.catalog
         visible = newest.version <= transaction.snapshot.commit_id

@@ -189,6 +189,7 @@ class StatementRunner(SessionState):
             transaction = transactions.begin_with(self.serial_characteristics(), interrupt)
         transactions.serial.prepare(transaction, record)
         settings = self.settings
+        transaction.session = self
         transaction.synchronous_commit = call.urgent and settings["synchronous_commit"]
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)

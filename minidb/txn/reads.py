@@ -92,6 +92,7 @@ class TransactionReads(TransactionState):
         "environment",
         "huge",
         "overlay",
+        "session",
         "statement_start",
         "store",
         "synchronous_commit",
@@ -104,6 +105,7 @@ class TransactionReads(TransactionState):
         self.store = environment.store
         self.control = control
         self.began = 0.0  # when
+        self.session: Any = None  # who began it, if that is one: it answers nextval()
         self.synchronous_commit = True
         self.undo: Undo = []
         self.overlay: Overlay | None = None  # of these two, once needed

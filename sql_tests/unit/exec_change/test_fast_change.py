@@ -187,6 +187,34 @@ def test_the_time_is_the_transactions(session: Session, text: str, parameters: t
     assert abs(at - began) <= datetime.timedelta(milliseconds=0.5 if "(3)" in text else 0)
 
 
+def test_a_sequence_is_drawn_from(session: Session) -> None:
+    session.execute("CREATE TABLE item (id SERIAL PRIMARY KEY, name TEXT UNIQUE)")
+    text = "INSERT INTO item (name) VALUES (?)"
+    assert compile_change(plan_of(session, text, ("a",))) is not None
+    for name in ("a", "b"):
+        assert session.execute(text, (name,)).rowcount == 1
+        prepared = session.prepared[text]
+        assert session.run_fast_change(prepared, (name + name,)) == 1
+    assert session.execute_many(text, [(str(number),) for number in range(50)]) == 50
+    names = rows(session, "SELECT id, name FROM item ORDER BY id")
+    assert names[:4] == [(1, "a"), (2, "aa"), (3, "b"), (4, "bb")]
+    assert [id_ for id_, _ in names] == list(range(1, 55))
+    assert rows(session, "SELECT currval('item_id_seq'), lastval()") == [(54, 54)]
+    with pytest.raises(Error) as error:
+        session.execute(text, ("a",))
+    assert error.value.sqlstate == "23505"
+    session.execute("ALTER SEQUENCE item_id_seq RESTART WITH 100")
+    session.execute(text, ("later",))
+    assert rows(session, "SELECT id FROM item WHERE name = 'later'") == [(100,)]
+    session.begin(read_only=True)
+    with pytest.raises(Error) as error:
+        session.execute(text, ("no",))
+    assert error.value.sqlstate == "25006"
+    session.rollback()
+    session.execute(text, ("last",))
+    assert rows(session, "SELECT id FROM item WHERE name = 'last'") == [(101,)]
+
+
 def test_expressions_are_inserted_for_each_row(session: Session) -> None:
     session.execute("CREATE TABLE seen (k int PRIMARY KEY, v int, at timestamptz NOT NULL DEFAULT now())")
     text = "INSERT INTO seen (k, v) VALUES (?, ? * 2)"
@@ -216,6 +244,7 @@ def test_expressions_are_inserted_for_each_row(session: Session) -> None:
         "INSERT INTO t (k) VALUES (1), (?)",
         "INSERT INTO t (k) SELECT ?::int",
         "INSERT INTO t (k, f) VALUES (?, random())",
+        "INSERT INTO t (k, u) VALUES (?, lastval())",
         "INSERT INTO t (k) VALUES ((SELECT ?::int))",
         "INSERT INTO t (k, v) VALUES (?, current_date)",
         "UPDATE t SET k = ? WHERE k = 1",
