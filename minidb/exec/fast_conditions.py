@@ -30,12 +30,13 @@ def parameter_context(parameters: Any) -> EvaluationContext:
 
 def is_immutable(expression: Expr, parameters: bool = False) -> bool:
     """Whether it always yields the same for the same row (and, if allowed, parameters)."""
-    for node in walk(expression):
-        if isinstance(node, Subquery) or node.is_volatile():
-            return False
-        if node.is_stable() and not (parameters and isinstance(node, Parameter)):
-            return False
-    return True
+    return all(_is_immutable(node, parameters) for node in walk(expression))
+
+
+def _is_immutable(node: Expr, parameters: bool) -> bool:
+    if isinstance(node, Subquery) or node.is_volatile():
+        return False
+    return not node.is_stable() or (parameters and isinstance(node, Parameter))
 
 
 class TransactionContext(EvaluationContext):
@@ -55,33 +56,26 @@ class TransactionContext(EvaluationContext):
 
 def sees_transaction(expressions: list[Expr]) -> bool:
     """Whether now() or nextval() is in them: then they are given a `TransactionContext`."""
-    return any(_of_transaction(node) for expression in expressions for node in walk(expression))
+    return _holds_call(expressions, _OF_TRANSACTION)
 
 
 def draws(expressions: list[Expr]) -> bool:
     """Whether nextval() is in them. A form that declines after it has drawn makes the general path draw
     again, which a call that is recorded must not do: whether there is a fast form yet is not recorded."""
-    return any(
-        isinstance(node, ContextCall) and node.function is functions_system.nextval
-        for expression in expressions
-        for node in walk(expression)
-    )
+    return _holds_call(expressions, (functions_system.nextval,))
 
 
 def is_assignable(expression: Expr) -> bool:
     """Whether it needs nothing but row, parameters and a `TransactionContext`."""
-    for node in walk(expression):
-        if _of_transaction(node):
-            continue
-        if isinstance(node, Subquery) or node.is_volatile():
-            return False
-        if node.is_stable() and not isinstance(node, Parameter):
-            return False
-    return True
+    return all(_calls(node, _OF_TRANSACTION) or _is_immutable(node, True) for node in walk(expression))
 
 
-def _of_transaction(node: Expr) -> bool:
-    return isinstance(node, ContextCall) and node.function in _OF_TRANSACTION
+def _holds_call(expressions: list[Expr], functions: tuple[Callable[..., Any], ...]) -> bool:
+    return any(_calls(node, functions) for expression in expressions for node in walk(expression))
+
+
+def _calls(node: Expr, functions: tuple[Callable[..., Any], ...]) -> bool:
+    return isinstance(node, ContextCall) and node.function in functions
 
 
 def row_checks(target: Target) -> Callable[[Row], bool] | None:

@@ -18,13 +18,14 @@ from typing import Any
 
 from minidb.exec.fast_access import FastQuery, Operand, compile_lookup, compile_range, operand_for
 from minidb.exec.fast_conditions import is_immutable, parameter_context
+from minidb.exec.fast_fields import parameter_count
 from minidb.exec.pipeline import row_maker
 from minidb.expr.node import Constant, Expr, Parameter, walk
 from minidb.plan.nodes import KeyLookup, KeyRange, Limit, Plan, Project, Scan
 
 
-def compile_query(plan: Plan, parameter_count: int | None = None) -> FastQuery | None:
-    """The closure for a resolved plan, or None. `parameter_count`: how many the statement has."""
+def compile_query(plan: Plan, known: int | None = None) -> FastQuery | None:
+    """The closure for a resolved plan, or None. `known`: how many parameters the statement has."""
     shape = _shape(plan)
     if shape is None:
         return None
@@ -37,10 +38,7 @@ def compile_query(plan: Plan, parameter_count: int | None = None) -> FastQuery |
     else:
         return None
     others = [*computed, *([] if scan.where is None else [scan.where])]
-    parameters = _parameters([*found, *others])
-    count = parameter_count
-    if count is None:
-        count = max([parameter.index for parameter in parameters], default=-1) + 1
+    count = parameter_count([*found, *others], known)
     run: FastQuery | None
     if isinstance(access, KeyLookup):
         if limit is not None and len(access.keys) > 1:
@@ -74,10 +72,6 @@ def _shape(plan: Plan) -> tuple[int | None, tuple[Expr, ...], Scan] | None:
     return limit, computed, plan
 
 
-def _parameters(expressions: list[Expr]) -> list[Parameter]:
-    return [node for expression in expressions for node in walk(expression) if isinstance(node, Parameter)]
-
-
 def _with_expressions(
     run: FastQuery, where: Expr | None, computed: tuple[Expr, ...], expressions: list[Expr]
 ) -> FastQuery | None:
@@ -85,7 +79,8 @@ def _with_expressions(
     if not all(is_immutable(expression, parameters=True) for expression in expressions):
         return None
     operands: list[Operand] = []
-    for parameter in _parameters(expressions):
+    parameters = [node for each in expressions for node in walk(each) if isinstance(node, Parameter)]
+    for parameter in parameters:
         operand = operand_for(parameter, parameter.type)
         if operand is None or operand.python_type is Decimal:  # what it is computed into may show its scale
             return None

@@ -186,12 +186,12 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
             return 0
         old = decode(data)
         context = NO_CONTEXT
-        if sees_parameters:
-            if not all_accepted(others, parameters):
-                return NotImplemented
-            context = parameter_context(parameters)
+        if sees_parameters and not all_accepted(others, parameters):
+            return NotImplemented
         if own:
             context = TransactionContext(parameters, transaction)
+        elif sees_parameters:
+            context = parameter_context(parameters)
         if where is not None and where(old, context) is not True:
             return 0
         values = list(old)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from minidb.catalog.schema import Routine
 from minidb.errors import Error, InFailedTransaction
-from minidb.session.state import IN_FAILED_TRANSACTION, SessionState
+from minidb.session.state import SessionState
+from minidb.session.state_base import IN_FAILED_TRANSACTION
 from minidb.value.sql_types import Row, Value
 
 

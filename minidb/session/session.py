@@ -171,13 +171,24 @@ class Session(InnerStatementRunner):
 
     def _may_call_fast(self) -> bool:
         """Whether a call would be a transaction of its own that nobody watches."""
-        return (
-            self.transaction is None
-            and self.autocommit
-            and self.timer is None
-            and not self.settings["statement_timeout"]
-            and not self.closed
-        )
+        return self.transaction is None and self.autocommit and self._may_be_short()
+
+    def _may_be_short(self) -> bool:
+        """Whether no timeout watches a statement that does not go through `statement`."""
+        return self.timer is None and not self.settings["statement_timeout"] and not self.closed
+
+    def _begin_short(self, text: str) -> None:
+        """What `statement` does where nothing watches; `_end_short` follows."""
+        interruption = self.interruption
+        interruption.requested = False
+        interruption.deadline = None
+        self.present = text
+        self.statement_began = time()
+        self.running = True
+
+    def _end_short(self) -> None:
+        self.running = False
+        self.statement_ended = time()
 
     def fast_call(self, name: str, arguments: Sequence[Any]) -> FastCall | None:
         """The short way of a call with these arguments; None if it has to go the general way."""
@@ -192,12 +203,7 @@ class Session(InnerStatementRunner):
         return fast if fast.takes(arguments) else None
 
     def _call_fast(self, fast: FastCall, arguments: Sequence[Any]) -> Any:
-        interruption = self.interruption
-        interruption.requested = False
-        interruption.deadline = None
-        self.present = fast.text
-        self.statement_began = time()
-        self.running = True
+        self._begin_short(fast.text)
         try:
             if self.serial:
                 work = partial(self.call_now, fast, arguments)
@@ -215,8 +221,7 @@ class Session(InnerStatementRunner):
         except MemoryError:
             raise out_of_memory() from None
         finally:
-            self.running = False
-            self.statement_ended = time()
+            self._end_short()
 
     def call_now(self, fast: FastCall, arguments: Sequence[Any]) -> Any:
         """In the transaction that was just begun."""
@@ -268,23 +273,15 @@ class Session(InnerStatementRunner):
         if (
             isinstance(statement, Begin) is not (self.transaction is None)
             or self.failed
-            or self.closed
             or self.serial
-            or self.timer is not None
-            or self.settings["statement_timeout"]
+            or not self._may_be_short()
         ):
             return None
-        interruption = self.interruption
-        interruption.requested = False
-        interruption.deadline = None
-        self.present = text
-        self.statement_began = time()
-        self.running = True
+        self._begin_short(text)
         try:
             return utility.run(self, statement, [])
         finally:
-            self.running = False
-            self.statement_ended = time()
+            self._end_short()
 
     def execute_script(self, script: str) -> Iterator[Result]:
         """Run the statements of a script one by one, each when the caller asks for its result."""

@@ -6,7 +6,6 @@ savepoint.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,14 +18,6 @@ from minidb.txn.control import StatementRestart
 from minidb.txn.isolation import SERIAL, IsolationLevel
 from minidb.txn.state import AdvisoryKey
 from minidb.txn.transaction import Transaction
-
-IN_FAILED_TRANSACTION = "current transaction is aborted, commands ignored until end of transaction block"
-
-# Statements that may come before SET TRANSACTION: they are no queries.
-_NO_SNAPSHOT = re.compile(
-    r"\s*(?:set|show|reset|savepoint|release|begin|start|commit|end|rollback|abort)\b", re.IGNORECASE
-).match
-MOST_CALLS = 500  # of routines, inside of each other; Python's own limit may be reached before
 
 
 def needs_autocommit() -> NotSupportedError:

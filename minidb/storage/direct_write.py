@@ -30,7 +30,7 @@ from typing import Final
 BLOCK: Final = 4096
 _ROOM: Final = 64 * 1024  # bytes: longer records go the other way
 LONGEST_LOOK: Final = 0.0004  # seconds, before it sleeps after all
-_TOO_SLOW: Final = 16  # see `_looked`
+_TOO_SLOW: Final = 16  # the balance of late answers, two points each, and early ones, minus one
 _RING_MAGIC: Final = 0xA10A10A1
 _PWRITE: Final = 1
 _LOST_SECONDS: Final = 1.0  # for a write of which we do not know whether it has begun

@@ -48,12 +48,10 @@ def sync_data(descriptor: int) -> None:
 
 def write_and_begin(descriptor: int, data: bytes, position: int) -> None:
     """`write_all`, and have the disk begin with it, so that a sync soon after finds it half done."""
-    size = len(data)
-    if os.pwrite(descriptor, data, position) < size:
-        write_all(descriptor, data, position)
+    write_all(descriptor, data, position)
     if sys.platform != "darwin":
         # Linux submits the dirty pages without waiting for them; PostgreSQL's pg_flush_data does the same.
-        os.posix_fadvise(descriptor, position, size, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, position, len(data), os.POSIX_FADV_DONTNEED)
 
 
 def sync_directory(path: str) -> None:

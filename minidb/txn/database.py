@@ -48,7 +48,7 @@ class TransactionalStore(Environment):
             PREDICATE: TwoPhaseLocking(*shared, next_key=False),
             NEXT_KEY: TwoPhaseLocking(*shared, next_key=True),
         }
-        self.serial = Serial(store, self.describe, self.committer.author_of, self.certification)
+        self.serial = Serial(*shared)
         self._spares: dict[ConcurrencyControl, Transaction] = {}  # made, not begun: at most one for each
         self._next_transaction_id = count(1).__next__
 

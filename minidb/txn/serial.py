@@ -28,7 +28,7 @@ from typing import ClassVar, TypeVar
 
 from minidb.txn.certified import CertifiedControl
 from minidb.txn.isolation import SERIAL
-from minidb.txn.read_set import ReadRange, ReadSet
+from minidb.txn.read_set import ReadSet
 from minidb.txn.state import TransactionState
 
 Subject = TypeVar("Subject")
@@ -57,15 +57,6 @@ class Serial(CertifiedControl):
         """The transaction is about to run, inside of `alone`."""
         transaction.never_waits = True
         transaction.reads = ReadSet(self.certification.read_set_limit) if record else None
-
-    def before_read(self, transaction: TransactionState, keys: list[bytes], to_change: bool) -> None:
-        reads, writes = transaction.reads, transaction.writes
-        if reads is not None:
-            reads.add_keys([key for key in keys if key not in writes] if writes else keys)
-
-    def before_scan(self, transaction: TransactionState, read: ReadRange) -> None:
-        if transaction.reads is not None:
-            transaction.reads.add_range(read)
 
     def before_commit(self, transaction: TransactionState, commit_id: int) -> None:
         if transaction.reads is not None:

@@ -15,17 +15,12 @@ Revilak et al., ICDE 2011 (cycles instead of dangerous structures).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
-from minidb.storage.store import Store
-from minidb.txn.certification import Certification
 from minidb.txn.certified import CertifiedControl
 from minidb.txn.isolation import SSI
-from minidb.txn.lock_table import LockTable
-from minidb.txn.read_set import ReadRange
 from minidb.txn.snapshot_isolation import definition_changed, refuse_if_changed
-from minidb.txn.state import LockTarget, TransactionState
+from minidb.txn.state import TransactionState
 
 
 class SerializableSnapshot(CertifiedControl):
@@ -33,17 +28,6 @@ class SerializableSnapshot(CertifiedControl):
 
     strategy: ClassVar[str | None] = SSI
     watches_snapshot: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        store: Store,
-        describe: Callable[[LockTarget], str],
-        author_of: Callable[[int], int],
-        certification: Certification,
-        locks: LockTable,
-    ) -> None:
-        super().__init__(store, describe, author_of, certification)
-        self.locks = locks
 
     def after_snapshot(self, transaction: TransactionState) -> None:
         if not transaction.read_only:
@@ -73,16 +57,6 @@ class SerializableSnapshot(CertifiedControl):
             self.store.sync(self.store.latest.commit_id)  # a newer snapshot will show what is committed now
             transaction.take_snapshot()
         certification.forget_reads(transaction)
-
-    def before_read(self, transaction: TransactionState, keys: list[bytes], to_change: bool) -> None:
-        reads, writes = transaction.reads, transaction.writes
-        if reads is not None:
-            # What it wrote itself is no read: whoever else writes that key is ordered by it (ww).
-            reads.add_keys([key for key in keys if key not in writes] if writes else keys)
-
-    def before_scan(self, transaction: TransactionState, read: ReadRange) -> None:
-        if transaction.reads is not None:
-            transaction.reads.add_range(read)
 
     def before_write(self, transaction: TransactionState, key: bytes) -> None:
         refuse_if_changed(self, transaction, key)

@@ -49,8 +49,7 @@ class TwoPhaseLocking(CertifiedControl):
         locks: LockTable,
         next_key: bool,
     ) -> None:
-        super().__init__(store, describe, author_of, certification)
-        self.locks = locks
+        super().__init__(store, describe, author_of, certification, locks)
         self.next_key = next_key
 
     def before_read(self, transaction: TransactionState, keys: list[bytes], to_change: bool) -> None:

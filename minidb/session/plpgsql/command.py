@@ -16,7 +16,7 @@ from typing import Any
 
 from minidb.catalog.catalog import Catalog
 from minidb.errors import Error, NotSupportedError
-from minidb.plan.definitions import Begin, Commit, Release, Rollback, RollbackTo, Savepoint, SetTransaction
+from minidb.session.inner_statement import TRANSACTION_CONTROL
 from minidb.session.plpgsql.frame import Frame
 from minidb.session.plpgsql.variables import NO_FIELD, Dependencies, Member, Namespace, ParameterScope
 from minidb.session.prepare import prepare
@@ -26,7 +26,6 @@ from minidb.sql.plpgsql.syntax import Fragment
 from minidb.txn.control import StatementRestart
 from minidb.value.sql_types import Row, Value
 
-TRANSACTION_CONTROL = Begin | Commit | Rollback | Savepoint | Release | RollbackTo | SetTransaction
 Outcome = int | list[Row] | Result  # a fast change's count, a fast query's rows, all else
 
 

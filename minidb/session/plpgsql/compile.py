@@ -108,8 +108,11 @@ class Compiler:
         initial: list[Node] = []
         for declaration in statement.declarations:
             initial.extend(self._declare(declaration))
-        if statement is self._body.block:
-            initial = [node for node in initial if not self._begins_with(node)]
+        if statement is self._body.block:  # entered once a call: a frame may begin with these
+            for node in initial:
+                if isinstance(node, Reset):
+                    self.values[node.slot] = node.value
+            initial = [node for node in initial if not isinstance(node, Reset)]
         target = Target(statement.label, False)
         self._targets.append(target)
         statements = self._statements(statement.statements)
@@ -117,13 +120,6 @@ class Compiler:
         self._targets.pop()
         self._namespace = outer
         return Block(line, target, initial, statements, handlers)
-
-    def _begins_with(self, node: Node) -> bool:
-        """Whether all that an initial statement of the outermost block does is done once for all calls."""
-        if isinstance(node, Reset):
-            self.values[node.slot] = node.value
-            return True
-        return False
 
     def _handler(self, handler: syntax.Handler) -> Handler:
         outer = self._namespace

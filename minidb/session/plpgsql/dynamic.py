@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from minidb.errors import DataError, Error, NotSupportedError
-from minidb.session.plpgsql.command import TRANSACTION_CONTROL, Outcome, first_rows
+from minidb.session.inner_statement import TRANSACTION_CONTROL
+from minidb.session.plpgsql.command import Outcome, first_rows
 from minidb.session.plpgsql.expression import Expression
 from minidb.session.plpgsql.frame import Frame
 from minidb.txn.control import StatementRestart
