@@ -59,9 +59,7 @@ class ConflictGraph:
         self.heirs: dict[bytes, tuple[bytes, int]] = {}  # storage -> what replaced it, in which commit
         self.prune_at = FEW  # so many nodes are worth looking for some to drop
         self.has_merged = False
-        self.written: set[bytes] = (
-            set()
-        )  # what they wrote, and perhaps what others did until the last `prune`
+        self.written: set[bytes] = set()  # by them, and perhaps by others until the last `prune`
         self.size = 0
         self.last_commit_id = 0  # the newest commit of a transaction that wrote
 
