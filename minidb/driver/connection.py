@@ -11,8 +11,9 @@ from _thread import start_new_thread
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
+from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import minidb.errors as errors
 from minidb.catalog.describe import describe
@@ -35,16 +36,16 @@ class Connection:
     None: tuples. Methods fail with InterfaceError (08003) once the connection is closed.
     """
 
-    Warning = errors.Warning
-    Error = errors.Error
-    InterfaceError = errors.InterfaceError
-    DatabaseError = errors.DatabaseError
-    DataError = errors.DataError
-    OperationalError = errors.OperationalError
-    IntegrityError = errors.IntegrityError
-    InternalError = errors.InternalError
-    ProgrammingError = errors.ProgrammingError
-    NotSupportedError = errors.NotSupportedError
+    Warning: ClassVar = errors.Warning
+    Error: ClassVar = errors.Error
+    InterfaceError: ClassVar = errors.InterfaceError
+    DatabaseError: ClassVar = errors.DatabaseError
+    DataError: ClassVar = errors.DataError
+    OperationalError: ClassVar = errors.OperationalError
+    IntegrityError: ClassVar = errors.IntegrityError
+    InternalError: ClassVar = errors.InternalError
+    ProgrammingError: ClassVar = errors.ProgrammingError
+    NotSupportedError: ClassVar = errors.NotSupportedError
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -306,7 +307,7 @@ def connect(
     ProgrammingError for a setting that does not exist (42704) or not with this value (22023).
     """
     if not isinstance(path, str):
-        path = getattr(path, "__fspath__", lambda: None)()
+        path = path.__fspath__() if isinstance(path, PathLike) else None
         if not isinstance(path, str):
             raise InterfaceError("connect() takes a path, or ':memory:'", sqlstate="22023")
     if execution not in (None, "concurrent", "serial"):

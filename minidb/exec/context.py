@@ -15,7 +15,8 @@ from minidb.exec.checkpoint import checkpoint
 from minidb.exec.operator import Operator, SharedRows
 from minidb.exec.subplan import SubPlan
 from minidb.expr.node import EvaluationContext
-from minidb.plan.nodes import Plan, Subquery
+from minidb.plan.nodes import Plan
+from minidb.plan.subqueries import Subquery
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.reads import Watch
 from minidb.txn.state import AdvisoryKey

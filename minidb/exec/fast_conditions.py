@@ -11,7 +11,7 @@ from minidb.expr import functions_datetime, functions_system
 from minidb.expr.calls import ContextCall
 from minidb.expr.node import EvaluationContext, Expr, Parameter, walk
 from minidb.plan.changes import Target
-from minidb.plan.nodes import Subquery
+from minidb.plan.subqueries import Subquery
 from minidb.value.sql_types import Row
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

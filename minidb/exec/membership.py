@@ -13,8 +13,7 @@ from typing import Any
 from minidb.exec.equality import ColumnMap, column_map
 from minidb.expr.compare import Comparison
 from minidb.expr.node import EvaluationContext, Expr, OuterSlot, Slot, walk
-from minidb.plan.nodes import Subquery
-from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.subqueries import QuantifiedComparison, Subquery
 from minidb.value.sql_types import Row, Value
 
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from minidb.expr.node import Expr, OuterSlot, walk
 from minidb.plan.changes import Change
-from minidb.plan.nodes import CteScan, FunctionScan, Lock, NestedLoop, Plan, Subquery, With
-from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.nodes import CteScan, FunctionScan, Lock, NestedLoop, Plan, With
+from minidb.plan.subqueries import QuantifiedComparison, Subquery
 from minidb.plan.traverse import expressions, walk_plan
 
 

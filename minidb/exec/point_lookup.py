@@ -14,7 +14,8 @@ from minidb.exec.context import ExecutionContext
 from minidb.exec.key_bounds import KeyParts
 from minidb.exec.scan import scan_shape
 from minidb.expr.node import Constant, Expr, OuterSlot, walk
-from minidb.plan.nodes import KeyLookup, NestedLoop, Scan, Subquery
+from minidb.plan.nodes import KeyLookup, NestedLoop, Scan
+from minidb.plan.subqueries import Subquery
 from minidb.value.sql_types import INTEGER_KINDS, Row, Value
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from minidb.exec.context import ExecutionContext
 from minidb.exec.operator import BATCH_ROWS, Operator
 from minidb.expr.node import OuterSlot, walk
-from minidb.plan.nodes import FunctionScan, Subquery
+from minidb.plan.nodes import FunctionScan
+from minidb.plan.subqueries import Subquery
 from minidb.value.sql_types import Row
 
 

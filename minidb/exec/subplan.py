@@ -13,7 +13,7 @@ from minidb.exec.membership import Membership, membership
 from minidb.exec.operator import Operator, SharedRows
 from minidb.exec.plan_facts import plan_facts
 from minidb.expr.node import EvaluationContext
-from minidb.plan.nodes import Subquery
+from minidb.plan.subqueries import Subquery
 from minidb.value.sql_types import Kind, Row, Value
 
 MEMO_RESULTS: Final = 10_000  # remembered results of one sub-plan

@@ -11,7 +11,7 @@ import decimal
 import operator
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -36,14 +36,14 @@ def division_by_zero() -> NoReturn:
     raise DataError("division by zero", sqlstate="22012")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerArithmetic(Expr):
     """`left operator right`, the result between `low` and `high`, the bounds of `type`."""
 
     operator: str
     left: Expr
     right: Expr
-    type: SqlType
+    type: SqlType = field()
     low: int
     high: int
 

@@ -15,13 +15,13 @@ from minidb.value.sql_types import Row, SqlType, Value
 Volatility = Literal["immutable", "stable", "volatile"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call(Expr):
     """`name(arguments)`, or an operator called `name`; the base class takes any number of arguments."""
 
     name: str
     arguments: tuple[Expr, ...]
-    type: SqlType
+    type: SqlType = field()
     function: Callable[..., Value] = field(compare=False, repr=False)
     volatility: Volatility = "immutable"
     is_operator: bool = False

@@ -36,12 +36,12 @@ def session_time(context: EvaluationContext) -> SessionTime:
     return SessionTime(zone_by_name(context.settings.get("timezone", "UTC")), context.now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cast(Expr):
     """`operand` converted to `type` by `function`, which does not depend on the session."""
 
     operand: Expr
-    type: SqlType
+    type: SqlType = field()
     explicit: bool
     function: Callable[[Any], Any] = field(compare=False, repr=False)
 
@@ -82,12 +82,12 @@ class Relabel(Expr):
         return Relabel(children[0], self.type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionCast(Expr):
     """A conversion that looks at the session's time zone, or at its `now` for texts such as 'today'."""
 
     operand: Expr
-    type: SqlType
+    type: SqlType = field()
     explicit: bool
 
     def evaluate(self, row: Row, context: EvaluationContext) -> Value:
@@ -112,7 +112,7 @@ class SessionCast(Expr):
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParameterCast(Expr):
     """The `index`-th parameter, untyped until now, as a `type`: the context has decided.
 

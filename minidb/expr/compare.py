@@ -28,7 +28,7 @@ FUNCTIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 SWAPPED: Final = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison(Expr):
     """`left operator right`; unknown if either is NULL."""
 
@@ -385,7 +385,7 @@ def _with_number(operator: str, items: list[Value], value: Value) -> list[Value]
             return [None if item is None else not item < value for item in items]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KeyedComparison(Comparison):
     """By a key of both values: char(n) without its trailing blanks."""
 
@@ -399,7 +399,7 @@ class KeyedComparison(Comparison):
         return KeyedComparison(self.operator, children[0], children[1], BOOLEAN, self.key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IsDistinct(Expr):
     """IS DISTINCT FROM: `<>` for which NULL is a value like any other. `equal` compares the same operands."""
 

@@ -14,7 +14,7 @@ from minidb.expr.node import Constant, EvaluationContext, Expr
 from minidb.value.sql_types import BOOLEAN, Kind, Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class And(Expr):
     """False if any operand is false, else unknown if any is unknown, else true."""
 
@@ -64,7 +64,7 @@ class And(Expr):
         return And(children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Or(Expr):
     """True if any operand is true, else unknown if any is unknown, else false."""
 
@@ -107,7 +107,7 @@ class Or(Expr):
         return Or(children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Not(Expr):
     """The opposite; unknown stays unknown."""
 
@@ -128,7 +128,7 @@ class Not(Expr):
         return Not(children[0])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IsNull(Expr):
     """IS NULL."""
 
@@ -148,7 +148,7 @@ class IsNull(Expr):
         return IsNull(children[0])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IsNotNull(Expr):
     """IS NOT NULL."""
 
@@ -168,7 +168,7 @@ class IsNotNull(Expr):
         return IsNotNull(children[0])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IsTruth(Expr):
     """IS [NOT] TRUE / FALSE / UNKNOWN: never unknown itself."""
 

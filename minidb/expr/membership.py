@@ -14,7 +14,7 @@ from minidb.expr.operator_table import compare
 from minidb.value.sql_types import BOOLEAN, Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InList(Expr):
     """`operand` equals one of `items`; unknown rather than false if a NULL is involved.
 
@@ -66,7 +66,7 @@ class InList(Expr):
         return InList(children[0], children[1:], self.equal)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InSet(InList):
     """IN of constants, none of them NULL unless `has_null`: one look into a set."""
 
@@ -105,7 +105,7 @@ class InSet(InList):
         return InSet(children[0], self.items, self.equal, BOOLEAN, self.values, self.has_null)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowOrder(Expr):
     """`(a, b) < (c, d)`: decided by the first pair that is not equal, unknown if that pair has a NULL.
 

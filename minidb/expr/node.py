@@ -9,6 +9,7 @@ query has put into the context. Only resolved expressions can be evaluated.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -29,7 +30,7 @@ class EvaluationContext:
 
     def __init__(
         self,
-        parameters: list[Value],
+        parameters: Sequence[Value],
         settings: dict[str, Any],
         now: datetime.datetime,
     ) -> None:
@@ -156,7 +157,7 @@ class Parameter(Expr):
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column(Expr):
     """A column of some relation in the statement, by its id. Not evaluable: see `Slot`."""
 
@@ -166,7 +167,7 @@ class Column(Expr):
     relation: str = ""  # the table's alias, for EXPLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slot(Expr):
     """Position `index` of the input row: a resolved `Column`."""
 
@@ -182,7 +183,7 @@ class Slot(Expr):
         return [row[index] for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OuterSlot(Expr):
     """A column of an enclosing query, by its id in `context.outer`: a resolved, correlated `Column`."""
 

@@ -32,12 +32,12 @@ _ARITHMETIC: Final[dict[type[Expr], Callable[[Any, Any], Any]]] = {
 _PLAIN_COMPARISONS: Final = frozenset(PLAIN.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Specialised(Expr):
     """`plain`, whose left operand is the slot `index`, evaluated in one call."""
 
     plain: Expr
-    type: SqlType
+    type: SqlType = field()
     index: int = field(compare=False)
     function: Callable[[Any, Any], Any] = field(compare=False, repr=False)
 
@@ -54,7 +54,7 @@ class Specialised(Expr):
         return _specialised_node(self.plain.with_children(children))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SlotAndConstant(Specialised):
     """A comparison with a constant."""
 
@@ -65,7 +65,7 @@ class SlotAndConstant(Specialised):
         return None if item is None else self.function(item, self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SlotAndParameter(Specialised):
     """A comparison with a parameter."""
 
@@ -77,7 +77,7 @@ class SlotAndParameter(Specialised):
         return None if item is None or value is None else self.function(item, value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerSlotAndConstant(Specialised):
     """Integer arithmetic with a constant, between the bounds of its type."""
 
@@ -93,7 +93,7 @@ class IntegerSlotAndConstant(Specialised):
         return result if self.low <= result <= self.high else out_of_range(self.type.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerSlotAndParameter(Specialised):
     """Integer arithmetic with a parameter."""
 

@@ -8,7 +8,7 @@ from minidb.expr.node import EvaluationContext, Expr
 from minidb.value.sql_types import Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UserFunction(Expr):
     """`name(arguments)`, each of its argument's type; `routine` is the function's id in the catalog.
 

@@ -43,13 +43,12 @@ from minidb.plan.nodes import (
     SetOperation,
     Sort,
     SortKey,
-    Subquery,
     SystemScan,
     Values,
     With,
 )
 from minidb.plan.predicates import join as conjunction
-from minidb.plan.subqueries import Exists, QuantifiedComparison
+from minidb.plan.subqueries import Exists, QuantifiedComparison, Subquery
 from minidb.plan.traverse import children, contains_subquery, expressions, map_expressions, subqueries
 
 _MOST_VALUES = 8  # rows of VALUES that are printed

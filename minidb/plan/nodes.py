@@ -18,9 +18,9 @@ from typing import Literal
 
 from minidb.catalog.schema import IndexSchema, Table
 from minidb.expr.aggregates import AggregateFunction
-from minidb.expr.node import Column, EvaluationContext, Expr
+from minidb.expr.node import Column, Expr
 from minidb.plan.system_view import SystemView
-from minidb.value.sql_types import Row, SqlType
+from minidb.value.sql_types import SqlType
 
 JoinKind = Literal["inner", "left", "right", "full", "semi", "anti"]
 
@@ -393,41 +393,6 @@ class With(Plan):
     @property
     def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
         return self.body.columns
-
-
-# --- expressions that hold a plan -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Subquery(Expr):
-    """Base of the sub-plan expressions.
-
-    `outer` are the enclosing query's columns that `plan` refers to; resolve replaces each by a `Slot` or
-    `OuterSlot` (kept in `outer_values`, ids in `outer_ids`). No `outer`: the plan runs once per statement.
-    """
-
-    plan: Plan
-    type: SqlType
-    outer_ids: tuple[int, ...] = ()
-    outer_values: tuple[Expr, ...] = ()
-
-    def rows(self, row: Row, context: EvaluationContext, limit: int | None) -> list[Row]:
-        """The sub-plan's rows for this outer row."""
-        if self.outer_ids:
-            self.bind(row, context)
-        return context.subquery_rows(self, limit)
-
-    def bind(self, row: Row, context: EvaluationContext) -> None:
-        """Put this outer row's values where the sub-plan finds them."""
-        outer = context.outer
-        for id_, value in zip(self.outer_ids, self.outer_values, strict=True):
-            outer[id_] = value.evaluate(row, context)
-
-    def children(self) -> tuple[Expr, ...]:
-        return self.outer_values
-
-    def holds_plan(self) -> bool:
-        return True
 
 
 def value_type(plan: Plan) -> SqlType:

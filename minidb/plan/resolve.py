@@ -43,12 +43,11 @@ from minidb.plan.nodes import (
     SetOperation,
     Sort,
     SortKey,
-    Subquery,
     SystemScan,
     Values,
     With,
 )
-from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.subqueries import QuantifiedComparison, Subquery
 from minidb.plan.traverse import column_ids
 
 Positions = dict[int, int]  # column id -> position in the row

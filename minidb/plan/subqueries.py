@@ -10,11 +10,43 @@ from dataclasses import dataclass, replace
 
 from minidb.errors import ProgrammingError
 from minidb.expr.node import EvaluationContext, Expr
-from minidb.plan.nodes import Subquery
-from minidb.value.sql_types import Row, Value
+from minidb.plan.nodes import Plan
+from minidb.value.sql_types import Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Subquery(Expr):
+    """Base of the sub-plan expressions.
+
+    `outer` are the enclosing query's columns that `plan` refers to; resolve replaces each by a `Slot` or
+    `OuterSlot` (kept in `outer_values`, ids in `outer_ids`). No `outer`: the plan runs once per statement.
+    """
+
+    plan: Plan
+    type: SqlType
+    outer_ids: tuple[int, ...] = ()
+    outer_values: tuple[Expr, ...] = ()
+
+    def rows(self, row: Row, context: EvaluationContext, limit: int | None) -> list[Row]:
+        """The sub-plan's rows for this outer row."""
+        if self.outer_ids:
+            self.bind(row, context)
+        return context.subquery_rows(self, limit)
+
+    def bind(self, row: Row, context: EvaluationContext) -> None:
+        """Put this outer row's values where the sub-plan finds them."""
+        outer = context.outer
+        for id_, value in zip(self.outer_ids, self.outer_values, strict=True):
+            outer[id_] = value.evaluate(row, context)
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.outer_values
+
+    def holds_plan(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class ScalarSubquery(Subquery):
     """(SELECT ...): its one value, NULL if it has no row, 21000 if it has several."""
 
@@ -30,7 +62,7 @@ class ScalarSubquery(Subquery):
         return replace(self, outer_values=children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exists(Subquery):
     """EXISTS (SELECT ...)."""
 
@@ -41,7 +73,7 @@ class Exists(Subquery):
         return replace(self, outer_values=children)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QuantifiedComparison(Subquery):
     """`test` holds for ANY (IN is `= ANY`) or ALL rows of the plan, in three-valued logic.
 

@@ -33,11 +33,10 @@ from minidb.plan.nodes import (
     SetOperation,
     Sort,
     SortKey,
-    Subquery,
     Values,
     With,
 )
-from minidb.plan.subqueries import QuantifiedComparison
+from minidb.plan.subqueries import QuantifiedComparison, Subquery
 
 PlanFunction = Callable[[Plan], Plan]
 ExprFunction = Callable[[Expr], Expr]

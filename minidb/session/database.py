@@ -18,7 +18,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
-from weakref import WeakValueDictionary
 
 from minidb.catalog import catalog as catalogs
 from minidb.catalog.catalog import Catalog
@@ -68,7 +67,7 @@ class Database:
         self.call_log: CallLog | None = None  # where calls are recorded
         self.sessions = 0  # that are open
         self._numbers = count(1).__next__
-        self._members: WeakValueDictionary[int, object] = WeakValueDictionary()
+        self._members: dict[int, object] = {}  # open sessions by their number
         self.tally = Tally()
         self.transactions.definition_key = catalogs.definition_key
         self.transactions.describe_target = self._describe
@@ -167,8 +166,7 @@ class Database:
 
     def members(self) -> list[object]:
         """The open sessions, oldest first."""
-        alive = [reference() for reference in self._members.valuerefs()]
-        return [session for session in alive if session is not None]
+        return list(self._members.values())
 
     def release(self, number: int = 0) -> None:
         """A user has left, or the session of that number has ended; the last one closes the store."""

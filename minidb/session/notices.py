@@ -13,7 +13,7 @@ _KEPT: Final = 100  # notices that nobody has looked at
 SEVERITIES: Final = {"debug": 0, "log": 1, "notice": 2, "warning": 3, "error": 4}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notice:
     """A message to the client: `severity` is DEBUG, LOG, INFO, NOTICE or WARNING."""
 

@@ -97,17 +97,9 @@ class SerialExecutor:
     def _lead(self, own: SerialCall | None) -> None:
         """Run what is in the queue, the own call first, and pass leadership on."""
         batch: list[SerialCall] = []
-        queue, mutex = self._queue, self._mutex
-        thread = threading.get_ident()
+        queue = self._queue
         try:
-            while len(batch) < MOST_AT_ONCE and queue:
-                with mutex:
-                    if not queue:
-                        break  # it was withdrawn
-                    call = queue[0]
-                    batch.append(call)
-                    queue.popleft()
-                self._perform(call, own, thread)
+            self._run_queue(batch, own)
         finally:
             # Ctrl-C may have come at any call: what it kept from running is another's to run.
             missed = [call for call in batch if not call.finished and call is not own]
@@ -119,6 +111,19 @@ class SerialExecutor:
             self._tell(finished, own, failure)
             if interrupted is not None:
                 raise interrupted
+
+    def _run_queue(self, batch: list[SerialCall], own: SerialCall | None) -> None:
+        queue, mutex = self._queue, self._mutex
+        thread = threading.get_ident()
+        while len(batch) < MOST_AT_ONCE and queue:
+            with mutex:
+                call = queue[0] if queue else None
+                if call is not None:
+                    batch.append(call)
+                    queue.popleft()
+            if call is None:
+                return  # it was withdrawn
+            self._perform(call, own, thread)
 
     def _perform(self, call: SerialCall, own: SerialCall | None, thread: int) -> None:
         began = perf_counter()

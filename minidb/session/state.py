@@ -42,7 +42,7 @@ class SessionState(SessionBase):
         try:
             yield
         except BaseException:
-            if self.transaction is transaction:
+            if self.is_in(transaction):
                 transaction.rollback_to(start)
                 self.failed = False
                 self.settings, self._settings_before, self._settings_after = settings

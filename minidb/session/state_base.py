@@ -171,6 +171,10 @@ class SessionBase:
         if self.timer is not None:
             self.timer.leave(self.transaction)
 
+    def is_in(self, transaction: Transaction) -> bool:
+        """Whether that is still the session's transaction, whatever was done meanwhile."""
+        return self.transaction is transaction
+
     def _terminate(self, transaction: Transaction) -> None:
         """All of a transaction has failed, whatever savepoints it has."""
         self._savepoints.clear()

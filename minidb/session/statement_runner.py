@@ -217,7 +217,7 @@ class StatementRunner(SessionState):
                 raise
         finally:
             interrupt.deadline, interrupt.procedure_deadline = deadline, None
-            if self.transaction is transaction:
+            if self.is_in(transaction):
                 self.rollback()
             if recorder is not None and before is not None:
                 self._record_counters(recorder, before)
@@ -292,7 +292,7 @@ class StatementRunner(SessionState):
             result.materialise()
             self.commit()
         except BaseException:
-            if self.transaction is transaction:
+            if self.is_in(transaction):
                 self.rollback()
             raise
         return result

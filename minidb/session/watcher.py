@@ -156,9 +156,8 @@ class Watcher:
             nearest = self.tick(monotonic())
             with self._changed:
                 self._wakes = nearest
-                if any(timer.due is not None and timer.due < nearest for timer in self._timers):
-                    continue
-                self._changed.wait(None if nearest == float("inf") else max(0.0, nearest - monotonic()))
+                if not any(timer.due is not None and timer.due < nearest for timer in self._timers):
+                    self._changed.wait(None if nearest == float("inf") else max(0.0, nearest - monotonic()))
 
 
 watcher = Watcher()

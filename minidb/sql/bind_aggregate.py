@@ -19,7 +19,8 @@ from sqlglot import exp
 from minidb.errors import Error, ProgrammingError, SyntaxError_
 from minidb.expr import aggregates, logic
 from minidb.expr.node import Column, Expr, walk
-from minidb.plan.nodes import Aggregate, AggregateCall, Plan, SortKey, Subquery
+from minidb.plan.nodes import Aggregate, AggregateCall, Plan, SortKey
+from minidb.plan.subqueries import Subquery
 from minidb.sql.binder import Binder
 from minidb.sql.names import identifier, position_of
 from minidb.sql.scope import Level, Scope

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MEGABYTE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoreOptions:
     """Sizes are bytes, times are seconds."""
 

@@ -35,9 +35,10 @@ from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, newest_since
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.row_codec import same_value
-from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.snapshot import Snapshot
 from minidb.storage.statistics import Statistics
 from minidb.storage.undisturbed import undisturbed
+from minidb.storage.view import View
 
 __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
 

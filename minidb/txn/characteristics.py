@@ -11,7 +11,7 @@ from minidb.txn.control import ConcurrencyControl
 from minidb.txn.isolation import IsolationLevel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Characteristics:
     """See the module. `control` carries the level out. Shared by transactions."""
 

@@ -13,7 +13,7 @@ from minidb.txn.lock_table import LockTable
 from minidb.txn.state import AdvisoryKey, LockTarget, TransactionState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LockEntry:
     """One lock that is held, or (with `waits_for` and `since`) waited for."""
 

@@ -18,7 +18,8 @@ from time import time
 from typing import Any, Final
 
 from minidb.storage.huge import HugeWrites
-from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.snapshot import Snapshot
+from minidb.storage.view import View
 from minidb.txn.characteristics import Characteristics
 from minidb.txn.control import ConcurrencyControl
 from minidb.txn.environment import Environment

@@ -14,7 +14,8 @@ from time import time
 from typing import NamedTuple
 
 from minidb.errors import DatabaseError
-from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.snapshot import Snapshot
+from minidb.storage.view import View
 from minidb.txn.footprint import Footprint
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel

@@ -40,7 +40,7 @@ _NOT_OF_INTERVALS: Final = _NAMES | {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """A keyword (in upper case, `spelled` as written) or, with keyword "", literal text."""
 

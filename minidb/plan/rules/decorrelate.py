@@ -20,9 +20,9 @@ from minidb.expr.compare import Comparison, with_operator
 from minidb.expr.logic import Not
 from minidb.expr.node import Column, Constant, Expr
 from minidb.plan.join_method import equal_sides
-from minidb.plan.nodes import Distinct, Filter, Join, Limit, Plan, Project, Sort, Subquery
+from minidb.plan.nodes import Distinct, Filter, Join, Limit, Plan, Project, Sort
 from minidb.plan.predicates import join, split
-from minidb.plan.subqueries import Exists, QuantifiedComparison
+from minidb.plan.subqueries import Exists, QuantifiedComparison, Subquery
 from minidb.plan.traverse import (
     collect_column_ids,
     contains_subquery,

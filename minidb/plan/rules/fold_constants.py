@@ -14,8 +14,9 @@ from dataclasses import replace
 
 from minidb.expr.node import Column, Constant, Expr, Parameter
 from minidb.plan.fold import simplify
-from minidb.plan.nodes import Filter, Plan, Subquery, Values
+from minidb.plan.nodes import Filter, Plan, Values
 from minidb.plan.predicates import TRUE, is_never_true
+from minidb.plan.subqueries import Subquery
 from minidb.plan.traverse import PlanFunction, map_children, map_expressions
 
 

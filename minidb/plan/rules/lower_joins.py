@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from minidb.expr.node import Expr
 from minidb.plan.join_method import equal_sides
-from minidb.plan.nodes import Filter, HashJoin, Join, MultiJoin, NestedLoop, Plan, Subquery
+from minidb.plan.nodes import Filter, HashJoin, Join, MultiJoin, NestedLoop, Plan
 from minidb.plan.predicates import join, split
+from minidb.plan.subqueries import Subquery
 from minidb.plan.traverse import contains_subquery, expressions, map_children, map_expressions
 
 

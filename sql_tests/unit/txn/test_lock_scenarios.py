@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.snapshot import Snapshot
+from minidb.storage.view import View
 from minidb.txn.advisory_locks import AdvisoryLocks
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel

@@ -14,7 +14,8 @@ from threading import Thread
 import pytest
 
 from minidb.errors import DeadlockDetected, LockNotAvailable
-from minidb.storage.snapshot import Snapshot, View
+from minidb.storage.snapshot import Snapshot
+from minidb.storage.view import View
 from minidb.txn.interrupt import Interrupt
 from minidb.txn.isolation import IsolationLevel
 from minidb.txn.lock_modes import (
