@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import minidb
 from benchmarks.peers import MINIDB, SQLITE, Peer
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -68,8 +69,9 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     options = parser.parse_args()
     print(
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; median of "
-        f"{options.rounds} interleaved rounds; ratio = minidb's time / sqlite3's, [least, greatest]"
+        f"Python {platform.python_version()}, minidb {minidb.IMPLEMENTATION}, "
+        f"SQLite {sqlite3.sqlite_version}; median of {options.rounds} interleaved rounds; "
+        "ratio = minidb's time / sqlite3's, [least, greatest]"
     )
     print(f"{'workload':<32}{'minidb us':>12}{'sqlite3 us':>12}{'ratio':>8}")
     results = []

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import minidb
 from benchmarks.clients import (
     CALL_PEERS,
     PEERS,
@@ -87,7 +88,7 @@ def run_benchmark(
     described = ", ".join([f"{name} {number}" for name, number in numbers.items()])
     print(
         f"{make(**numbers).name}: {described}; "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+        f"Python {platform.python_version()}, minidb {minidb.IMPLEMENTATION}, SQLite {sqlite3.sqlite_version}"
     )
     run = _Run(lambda: make(**numbers), chosen)
     if chosen.procedures:

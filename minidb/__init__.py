@@ -53,6 +53,7 @@ from minidb.errors import (
     Warning,
 )
 from minidb.session.check import check
+from minidb.session.implementation import IMPLEMENTATION
 from minidb.session.notices import Notice
 
 __version__ = "0.1.0"
@@ -60,6 +61,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BINARY",
     "DATETIME",
+    "IMPLEMENTATION",
     "NUMBER",
     "ROWID",
     "STRING",

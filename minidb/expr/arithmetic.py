@@ -74,7 +74,7 @@ class IntegerArithmetic(Expr):
         return type(self)(self.operator, children[0], children[1], self.type, self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddInteger(IntegerArithmetic):
     """left + right."""
 
@@ -115,7 +115,7 @@ class AddInteger(IntegerArithmetic):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SubtractInteger(IntegerArithmetic):
     """left - right."""
 
@@ -156,7 +156,7 @@ class SubtractInteger(IntegerArithmetic):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MultiplyInteger(IntegerArithmetic):
     """left * right."""
 
@@ -197,7 +197,7 @@ class MultiplyInteger(IntegerArithmetic):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DivideInteger(IntegerArithmetic):
     """left / right, truncated towards zero."""
 
@@ -210,7 +210,7 @@ class DivideInteger(IntegerArithmetic):
         return result if result <= self.high else out_of_range(self.type.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModuloInteger(IntegerArithmetic):
     """left % right, with the sign of `left`."""
 
@@ -284,7 +284,7 @@ _FLOAT: Final[dict[str, Callable[[float, float], float]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FloatArithmetic(Expr):
     """`left operator right` of floats (or integers that stand for them)."""
 
@@ -342,7 +342,7 @@ def single_result(result: float) -> float:
     return rounded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NumericArithmetic(CallTwo):
     """+ - * of numerics, one of which may be an int; a batch runs on the decimal context itself."""
 

@@ -51,7 +51,7 @@ class Call(Expr):
         return self.volatility == "stable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallOne(Call):
     """Of one argument."""
 
@@ -65,7 +65,7 @@ class CallOne(Call):
         return [None if value is None else function(value) for value in values]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallTwo(Call):
     """Of two arguments."""
 
@@ -93,7 +93,7 @@ class CallTwo(Call):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NullableCall(Call):
     """The function sees NULLs as None."""
 
@@ -105,7 +105,7 @@ class NullableCall(Call):
         return [evaluate(row, context) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContextCall(Call):
     """The function's first argument is the evaluation context, for the time zone, a sequence, `now`."""
 
@@ -118,7 +118,7 @@ class ContextCall(Call):
         return [evaluate(row, context) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NullableContextCall(Call):
     """The function's first argument is the evaluation context, and it sees NULLs as None."""
 

@@ -62,7 +62,7 @@ class Cast(Expr):
         return Cast(children[0], self.type, self.explicit, self.function)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relabel(Expr):
     """`operand` under another type that has the same values: varchar as text, integer as bigint."""
 

@@ -70,7 +70,7 @@ class Comparison(Expr):
         return type(self)(self.operator, children[0], children[1])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Equal(Comparison):
     """`left = right` of values that Python compares as SQL does."""
 
@@ -112,7 +112,7 @@ class Equal(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NotEqual(Comparison):
     """`left <> right` of values that Python compares as SQL does."""
 
@@ -154,7 +154,7 @@ class NotEqual(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Less(Comparison):
     """`left < right` of values that Python compares as SQL does."""
 
@@ -196,7 +196,7 @@ class Less(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LessOrEqual(Comparison):
     """`left <= right` of values that Python compares as SQL does."""
 
@@ -238,7 +238,7 @@ class LessOrEqual(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Greater(Comparison):
     """`left > right` of values that Python compares as SQL does."""
 
@@ -280,7 +280,7 @@ class Greater(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GreaterOrEqual(Comparison):
     """`left >= right` of values that Python compares as SQL does."""
 
@@ -322,7 +322,7 @@ class GreaterOrEqual(Comparison):
         return [row for row, result in zip(rows, results, strict=True) if result]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TotalComparison(Comparison):
     """Of floats or numerics: NaN equals NaN and is greater than every other value."""
 

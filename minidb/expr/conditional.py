@@ -13,7 +13,7 @@ from minidb.expr.operator_table import compare, resolved
 from minidb.value.sql_types import UNKNOWN, Kind, Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case(Expr):
     """CASE WHEN: the result of the first condition that is true, else `otherwise`.
 
@@ -65,7 +65,7 @@ def _fill(
             values[position] = value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coalesce(Expr):
     """The first argument that is not NULL; later ones are not evaluated."""
 
@@ -86,7 +86,7 @@ class Coalesce(Expr):
         return Coalesce(children, self.type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NullIf(Expr):
     """NULL if `operand` equals `other`, else `operand`; `equal` compares the two, perhaps converted."""
 
@@ -108,7 +108,7 @@ class NullIf(Expr):
         return NullIf(children[0], equal, self.type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extremum(Expr):
     """GREATEST or LEAST: NULLs are left out; `better` compares two arguments by `>` or `<`."""
 

@@ -24,7 +24,7 @@ _LIKE: Final[dict[str, Callable[..., bool]]] = {
 PATTERN_OPERATORS: Final = frozenset({*_LIKE, "~", "!~", "~*", "!~*"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PatternMatch(CallTwo):
     """text operator pattern, for LIKE, ILIKE and regular expressions: a batch looks at its pattern once."""
 

@@ -87,7 +87,7 @@ class EvaluationContext:
 
 
 class Expr:
-    """A bound expression of type `type`. Subclasses are frozen dataclasses with slots."""
+    """A bound expression of type `type`. Subclasses are frozen dataclasses."""
 
     __slots__ = ()
     type: SqlType
@@ -126,7 +126,7 @@ class Expr:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Constant(Expr):
     """A literal, or a folded expression."""
 
@@ -140,7 +140,7 @@ class Constant(Expr):
         return [self.value] * len(rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parameter(Expr):
     """The statement's `index`-th parameter, from 0."""
 
@@ -195,7 +195,7 @@ class OuterSlot(Expr):
         return context.outer[self.id]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Once(Expr):
     """An operand without columns whose value holds for the whole statement: computed at its first use."""
 

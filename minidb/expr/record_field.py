@@ -8,7 +8,7 @@ from minidb.expr.node import EvaluationContext, Expr
 from minidb.value.sql_types import Row, SqlType, Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordField(Expr):
     """Field `field` of the record (a tuple) that is the `index`-th parameter."""
 

@@ -25,7 +25,7 @@ class AsyncCalls:
         caller.database.join()
         self._session = Session(caller.database, True)
         self._session.notices = caller.notices
-        self._pending: deque[Future[Any]] = deque()
+        self._pending: deque[SerialCall] = deque()
 
     def submit(self, name: str, arguments: Sequence[Any]) -> Future[Any]:
         """Queue a call of a procedure."""
@@ -46,13 +46,13 @@ class AsyncCalls:
         call.settings = caller.settings
         future = call.future = Future()
         pending = self._pending
-        while pending and pending[0].done():
+        while pending and pending[0].done:
             pending.popleft()
-        pending.append(future)
+        pending.append(call)
         caller.database.executor.submit(call)
         return future
 
     def close(self) -> None:
         """Wait for what was submitted."""
-        wait(self._pending)
+        wait([call.future for call in self._pending if call.future is not None])
         self._session.close()

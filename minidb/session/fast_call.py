@@ -41,7 +41,7 @@ class FastCall:
         "_columns",
         "_convert",
         "_converters",
-        "_integers",
+        "_plain",
         "_run_body",
         "_yields",
         "catalog",
@@ -56,9 +56,7 @@ class FastCall:
         self.routine = routine
         self.text = text
         self._converters = [input_converter(argument.type) for argument in routine.inputs]
-        self._integers = [
-            place for place, argument in enumerate(routine.inputs) if _PLAIN[argument.type.kind] is int
-        ]
+        self._plain = [_PLAIN[argument.type.kind] for argument in routine.inputs]
         self._columns = len(routine.columns)
         self._convert = row_converter(routine.columns, OUTPUT_CONVERTERS)
         self._body: Any = None  # of a stored procedure, and what runs it
@@ -69,9 +67,12 @@ class FastCall:
             self._yields = catalog.routine_columns(routine)
 
     def takes(self, arguments: Sequence[Any]) -> bool:
-        """Whether these, which are of the right classes, stand for values of the procedure's types."""
-        for place in self._integers:  # noqa: SIM110
-            if not _LEAST <= arguments[place] <= _GREATEST:
+        """Whether these are plainly values of the procedure's types."""
+        if len(arguments) != len(self._plain):
+            return False
+        for argument, plain in zip(arguments, self._plain, strict=True):
+            kind: type = type(argument)
+            if kind is not plain or (kind is int and not _LEAST <= argument <= _GREATEST):
                 return False
         return True
 
@@ -94,14 +95,14 @@ class FastCall:
         return row if self._convert is None else self._convert(row)
 
 
-def find_fast_call(database: Database, name: str, classes: Sequence[type]) -> FastCall | None:
-    """The short way of a call with arguments of these classes; None if there is none."""
+def find_fast_call(database: Database, name: str) -> FastCall | None:
+    """The short way of calls of that name; None if there is none."""
     catalog, procedures = database.catalog, database.procedures
     found = [*catalog.routines(name), *procedures.get(name, ())]
     if len(found) != 1:
         return None
     routine = found[0]
-    plain = [_PLAIN.get(argument.type.kind) for argument in routine.inputs]
-    if routine.kind != "procedure" or plain != list(classes):
+    if routine.kind != "procedure" or any(argument.type.kind not in _PLAIN for argument in routine.inputs):
         return None
-    return FastCall(database, catalog, routine, routines.call_text(catalog, procedures, name, len(classes)))
+    text = routines.call_text(catalog, procedures, name, len(routine.inputs))
+    return FastCall(database, catalog, routine, text)

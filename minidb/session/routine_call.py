@@ -57,7 +57,7 @@ class RoutineCall:
         return self.session.run_inner(statement, values, fixed=self.routine.volatility != "volatile")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Language:
     """What LANGUAGE name needs: `compile` checks a body and prepares it for `run`.
 

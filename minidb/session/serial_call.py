@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from minidb.txn.control import MustWait
 from minidb.txn.transaction import Transaction
 
 if TYPE_CHECKING:
     from minidb.session.statement_runner import StatementRunner
+
+MOST_AT_ONCE: Final = 100  # calls that run before the disk is told of them
 
 
 class CallInputs:
@@ -30,7 +32,7 @@ class SerialCall:
 
     __slots__ = (
         "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
-        "settings", "signal", "transaction", "urgent", "work",
+        "settings", "signal", "started", "synchronous", "transaction", "urgent", "work",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,8 @@ class SerialCall:
         self.future: Future[Any] | None = None  # nobody waits for it
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
         self.urgent = False  # nobody waits behind it, so that its commit is synced at once
+        self.started = False  # its future cannot be cancelled any more
+        self.synchronous = True  # its caller waits for the disk
         self.leads = False  # its thread is the next leader
         self.finished = False  # it has run
         self.done = False  # and is durable

@@ -14,27 +14,28 @@ before its call is durable.
 A call that has to wait for a lock (txn/serial.py) is undone and leaves the queue; its own thread waits for
 the lock, while the executor goes on with the others, and then queues up again, holding that lock.
 
-Calls without a thread of their own (`submit`) are led by a thread that starts with the first of them.
+Calls without a thread of their own (`submit`) are led by a thread that begins with the first of them
+(serial_worker.py).
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
+from queue import Empty
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from minidb.errors import DatabaseError, NotSupportedError, QueryCanceled
-from minidb.session.serial_call import SerialCall
+from minidb.session.serial_call import MOST_AT_ONCE, SerialCall
 from minidb.session.serial_statistics import SerialStatistics
+from minidb.session.serial_worker import SerialWorker
 from minidb.txn.control import MustWait
 from minidb.txn.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from minidb.session.database import Database
-
-MOST_AT_ONCE: Final = 100  # calls that one leader runs before it syncs
 
 
 class SerialExecutor:
@@ -43,16 +44,17 @@ class SerialExecutor:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._mutex = threading.Lock()
-        self._queue: deque[SerialCall] = deque()
+        self.queue: deque[SerialCall] = deque()
         self._runner = 0  # the thread that runs a call at this moment
         self._led = False  # somebody leads, or was told to
-        self._worker: SimpleQueue[bool] | None = None  # True: lead; False: end
+        self._worker: SerialWorker | None = None  # leads calls that no thread waits for
+        self.store = database.store
         self.statistics = SerialStatistics()
 
     @property
     def waiting(self) -> int:
         """How many calls are in the queue."""
-        return len(self._queue)
+        return len(self.queue)
 
     def run(self, call: SerialCall) -> Any:
         """Run a call in its turn. Returns, or raises what it raised, once it is durable."""
@@ -62,7 +64,9 @@ class SerialExecutor:
                 hint="Use the transaction that the procedure was given.",
             )
         while True:
-            if self._enqueue(call):
+            if self._worker is not None and self._worker.thread == threading.get_ident():
+                self._run_here(call)  # a future's callback: nobody else will
+            elif self._enqueue(call):
                 self._lead(call)
             else:
                 self._await(call)
@@ -79,25 +83,32 @@ class SerialExecutor:
     def submit(self, call: SerialCall) -> None:
         """Queue a call whose future will tell how it ended."""
         if self._enqueue(call):
-            self._wake_worker()
+            self._lead_by_worker()
 
     def _enqueue(self, call: SerialCall) -> bool:
         """Whether the caller leads now."""
         call.done = call.finished = call.leads = False
         call.refused = call.error = None
         with self._mutex:
-            self._queue.append(call)
+            self.queue.append(call)
             if self._led:
                 return False
             self._led = True
             return True
+
+    def _run_here(self, call: SerialCall) -> None:
+        """The thread leads, and is between two calls."""
+        call.refused = call.error = None
+        self.perform(call, call)
+        failure = self.make_durable([call], self.store.latest.commit_id)
+        self.tell([call], call, failure)
 
     # --- leading ----------------------------------------------------------------------------------
 
     def _lead(self, own: SerialCall | None) -> None:
         """Run what is in the queue, the own call first, and pass leadership on."""
         batch: list[SerialCall] = []
-        queue = self._queue
+        queue = self.queue
         try:
             self._run_queue(batch, own)
         finally:
@@ -108,89 +119,111 @@ class SerialExecutor:
             finished = [call for call in batch if call.finished]
             failure, interrupted = self._make_durable(finished)
             self._pass_on(missed)
-            self._tell(finished, own, failure)
+            self.tell(finished, own, failure)
             if interrupted is not None:
                 raise interrupted
 
     def _run_queue(self, batch: list[SerialCall], own: SerialCall | None) -> None:
-        queue, mutex = self._queue, self._mutex
-        thread = threading.get_ident()
-        while len(batch) < MOST_AT_ONCE and queue:
-            with mutex:
-                call = queue[0] if queue else None
-                if call is not None:
-                    batch.append(call)
-                    queue.popleft()
-            if call is None:
-                return  # it was withdrawn
-            self._perform(call, own, thread)
+        while len(batch) < MOST_AT_ONCE and self.take_next(batch):
+            self.perform(batch[-1], own)
 
-    def _perform(self, call: SerialCall, own: SerialCall | None, thread: int) -> None:
-        began = perf_counter()
+    def take_next(self, batch: list[SerialCall]) -> bool:
+        """Move the next call from the queue to a batch; False if there is none."""
+        with self._mutex:
+            if not self.queue:
+                return False
+            batch.append(self.queue[0])
+            self.queue.popleft()
+            return True
+
+    def perform(self, call: SerialCall, own: SerialCall | None) -> float:
+        """Run a call, of which it is noted how it ended; the seconds that it took.
+
+        Ctrl-C is the end of the leader's own call; if it comes to another's, it is raised.
+        """
         future = call.future
-        if future is not None and not future.running() and not future.set_running_or_notify_cancel():
-            call.finished = True
-            return
+        if future is not None and not call.started and not future.set_running_or_notify_cancel():
+            call.finished = call.done = True
+            call.future = None
+            return 0.0
+        database = self._database
+        call.started = True
+        call.urgent = not self.queue and database.call_log is None  # its record goes first
+        began = perf_counter()
         try:
-            database = self._database
-            call.urgent = not self._queue and database.call_log is None  # its record goes first
-            self._runner = thread
+            self._runner = threading.get_ident()
             call.result = database.transactions.serial.alone(call.session.perform, call)
         except MustWait as refused:
             call.refused = refused
             self.statistics.lock_waits += 1
         except KeyboardInterrupt as interrupt:
             if call is not own:
-                raise  # it is not this call that was to be interrupted
+                raise
             call.error = interrupt
         except BaseException as error:
             call.error = error
         finally:
             self._runner = 0
         call.finished = True
+        seconds = perf_counter() - began
         if call.refused is None:
-            self.statistics.add(call.name, perf_counter() - began, call.error is not None)
+            self.statistics.add(call.name, seconds, call.error is not None)
+        return seconds
 
     def _pass_on(self, missed: list[SerialCall]) -> None:
         with self._mutex:
-            self._queue.extendleft(reversed(missed))
-            if not self._queue:
+            self.queue.extendleft(reversed(missed))
+            if not self.queue:
                 self._led = False
                 return
-            heir = self._queue[0]
+            heir = self.queue[0]
             if heir.future is None:
                 heir.leads = True
                 heir.signal.put(None)
                 return
-        self._wake_worker()
+        self._lead_by_worker()
+
+    def resign(self) -> bool:
+        """Stop leading, unless something has come into the queue."""
+        with self._mutex:
+            if self.queue:
+                return False
+            self._led = False
+            return True
 
     def _make_durable(self, batch: list[SerialCall]) -> tuple[DatabaseError | None, KeyboardInterrupt | None]:
-        store = self._database.store
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                if any(call.session.settings["synchronous_commit"] for call in batch):
-                    store.sync(store.latest.commit_id)
-                    if self._database.call_log is not None:
-                        self._database.call_log.flush()  # what changed nothing but sequences
-                else:
-                    store.throttle()
-            except DatabaseError as error:
-                return error, interrupted
+                return self.make_durable(batch, self.store.latest.commit_id), interrupted
             except KeyboardInterrupt as interrupt:  # others are waiting for what this thread does
                 interrupted = interrupt
-                continue
-            return None, interrupted
 
-    def _tell(self, batch: list[SerialCall], own: SerialCall | None, failure: DatabaseError | None) -> None:
+    def make_durable(self, batch: list[SerialCall], commit_id: int) -> DatabaseError | None:
+        """Return once calls up to that commit are on the disk, if somebody waits for that, or what kept them
+        from it."""
+        try:
+            if any(call.synchronous for call in batch):
+                self.store.sync(commit_id)
+                if self._database.call_log is not None:
+                    self._database.call_log.flush()  # what changed nothing but sequences
+            else:
+                self.store.throttle()
+        except DatabaseError as error:
+            return error
+        return None
+
+    def tell(self, batch: list[SerialCall], own: SerialCall | None, failure: DatabaseError | None) -> None:
+        """Everybody hears how the own call has ended: all are durable, or that has failed."""
         self.statistics.add_batch(len(batch))
         for call in batch:
             if failure is not None and call.refused is None and call.error is None:
                 call.error = failure
-            call.done = True
             if call.future is not None:
-                self._settle(call)
-            elif call is not own:
+                self._settle(call, call.future)
+                continue
+            call.done = True
+            if call is not own:
                 call.signal.put(None)
 
     # --- following --------------------------------------------------------------------------------
@@ -228,9 +261,9 @@ class SerialExecutor:
     def _withdraw(self, call: SerialCall) -> bool:
         """Take it out of the queue, unless it runs already, or is to lead."""
         with self._mutex:
-            if call.leads or call not in self._queue:
+            if call.leads or call not in self.queue:
                 return False
-            self._queue.remove(call)
+            self.queue.remove(call)
             call.done = True
             return True
 
@@ -240,8 +273,8 @@ class SerialExecutor:
             return
         if call.leads and not call.finished:
             with self._mutex:
-                if call in self._queue:
-                    self._queue.remove(call)
+                if call in self.queue:
+                    self.queue.remove(call)
             self._pass_on([])
             return
         while not call.done:
@@ -269,28 +302,18 @@ class SerialExecutor:
 
     # --- calls without a thread -------------------------------------------------------------------
 
-    def _wake_worker(self) -> None:
+    def _lead_by_worker(self) -> None:
         worker = self._worker
         if worker is None:
-            worker = self._worker = SimpleQueue()
-            threading.Thread(
-                target=self._work, args=(worker,), name="minidb serial calls", daemon=True
-            ).start()
-        worker.put(True)
+            worker = self._worker = SerialWorker(self)
+        worker.lead()
 
-    def _work(self, orders: SimpleQueue[bool]) -> None:
-        while orders.get():
-            self._lead(None)
-
-    def _settle(self, call: SerialCall) -> None:
+    def _settle(self, call: SerialCall, future: Future[Any]) -> None:
         """Tell the future; one that must wait for a lock gets a thread that does."""
-        future = call.future
-        assert future is not None
         if call.refused is not None:
             threading.Thread(target=self._retry, args=(call, call.refused), daemon=True).start()
             return
-        if future.cancelled():
-            return
+        call.done = True
         if call.error is not None:
             future.set_exception(call.error)
         else:
@@ -300,8 +323,8 @@ class SerialExecutor:
         try:
             self._wait_for_lock(call, refused)
         except BaseException as error:
-            call.refused, call.error = None, error
-            self._settle(call)
+            assert call.future is not None
+            call.future.set_exception(error)
             return
         self.submit(call)
 
@@ -309,4 +332,4 @@ class SerialExecutor:
         """The database is about to close: end the worker."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.put(False)
+            worker.close()

@@ -51,6 +51,11 @@ class SerialStatistics:
             if len(self.slowest) == SLOWEST:
                 self._threshold = self.slowest[-1][0]
 
+    def seconds(self, name: str) -> float:
+        """How long such a call has taken so far, on average."""
+        times = self.procedures.get(name)
+        return 0.0 if times is None else times.total / times.calls
+
     def add_batch(self, size: int) -> None:
         """A leader has run so many calls for one sync."""
         self.batches += 1

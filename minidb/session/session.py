@@ -43,7 +43,7 @@ class Session(InnerStatementRunner):
 
     def __init__(self, database: Database, autocommit: bool) -> None:
         super().__init__(database, autocommit)
-        self._fast_calls: dict[tuple[str, tuple[type, ...]], FastCall] = {}  # by the arguments' classes
+        self._fast_calls: dict[str, FastCall] = {}
 
     # --- hot paths: None means "take the general path" --------------------------------------------
 
@@ -192,14 +192,13 @@ class Session(InnerStatementRunner):
 
     def fast_call(self, name: str, arguments: Sequence[Any]) -> FastCall | None:
         """The short way of a call with these arguments; None if it has to go the general way."""
-        classes = tuple(map(type, arguments))
         database = self.database
-        fast = self._fast_calls.get((name, classes))
+        fast = self._fast_calls.get(name)
         if fast is None or fast.catalog is not database.catalog or fast.procedures is not database.procedures:
-            fast = find_fast_call(database, name, classes)
+            fast = find_fast_call(database, name)
             if fast is None:
                 return None
-            self._fast_calls[name, classes] = fast
+            self._fast_calls[name] = fast
         return fast if fast.takes(arguments) else None
 
     def _call_fast(self, fast: FastCall, arguments: Sequence[Any]) -> Any:

@@ -66,7 +66,7 @@ class SessionState(SessionBase):
 
     def begin(
         self, level: str | None = None, read_only: bool | None = None, deferrable: bool | None = None
-    ) -> None:
+    ) -> Transaction:
         """Open a transaction with these characteristics, or the session's defaults."""
         if self.transaction is not None:
             raise InternalError("there is already a transaction in progress", sqlstate="25001")
@@ -81,6 +81,7 @@ class SessionState(SessionBase):
         newest = self.database.catalog
         visible = newest.version <= transaction.snapshot.commit_id
         self.catalog = newest if visible else self._catalog_of(transaction)
+        return transaction
 
     def serial_characteristics(self) -> Characteristics:
         """Those of a transaction on the serial executor."""
@@ -276,9 +277,7 @@ class SessionState(SessionBase):
         wanted = transaction.read_only if read_only is None else read_only
         self.transaction = None
         try:
-            self.begin(level, wanted, transaction.deferrable)
-            assert self.transaction is not None
-            self.transaction.take_over_table_locks(transaction)
+            self.begin(level, wanted, transaction.deferrable).take_over_table_locks(transaction)
         finally:
             transaction.rollback()
 

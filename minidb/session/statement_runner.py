@@ -190,7 +190,8 @@ class StatementRunner(SessionState):
         transactions.serial.prepare(transaction, record)
         settings = self.settings
         transaction.session = self
-        transaction.synchronous_commit = call.urgent and settings["synchronous_commit"]
+        call.synchronous = settings["synchronous_commit"]
+        transaction.synchronous_commit = call.urgent and call.synchronous
         self.transaction = transaction
         self.catalog = self._catalog_of(transaction)
         self._chance = self._seed = None

@@ -54,6 +54,14 @@ class GroupCommit:
         """Become the leader, waiting for the present one: nothing is synced until `end`."""
         self._lead_or_wait(None)
 
+    def try_begin(self) -> bool:
+        """Become the leader if there is none."""
+        with self.mutex:
+            if self.leader:
+                return False
+            self.leader = get_ident()
+        return True
+
     def end(self) -> None:
         """Give leadership up; wake those who are served and one who is not. Harmless if repeated."""
         with self.mutex:

@@ -32,6 +32,7 @@ from minidb.errors import DataCorrupted
 from minidb.storage.direct_write import DirectWriter, open_direct
 from minidb.storage.files import (
     file_error,
+    fill,
     remove,
     reserve,
     sync_data,
@@ -39,6 +40,7 @@ from minidb.storage.files import (
     write_all,
     write_and_begin,
 )
+from minidb.storage.sync_ahead import SyncAhead, sync_ahead
 
 MAGIC: Final = b"minidb log\n\x00\x00\x00\x00\x00"
 FORMAT: Final = 2
@@ -76,8 +78,8 @@ class Segment:
     """A log file open for appending."""
 
     __slots__ = (
-        "_alone", "_direct", "_directly", "_refused", "ahead", "descriptor", "mark", "number", "path",
-        "pending", "reserved", "tail",
+        "_alone", "_direct", "_directly", "_flushing", "_refused", "_sync", "ahead", "descriptor", "mark",
+        "number", "path", "pending", "reserved", "tail",
     )  # fmt: skip
 
     def __init__(self, path: str, descriptor: int, number: int, mark: bytes, reserved: int) -> None:
@@ -93,6 +95,8 @@ class Segment:
         self._direct: DirectWriter | None = None  # once these are many
         self._directly = False  # so the record that was written ahead is on its way
         self._refused = False  # direct writes do not work here
+        self._sync: SyncAhead | None = None  # once there was a use for it
+        self._flushing = 0  # so many of the pending records are being flushed
 
     def record(
         self, commit_id: int, durable_id: int, writes: Mapping[bytes, bytes | None], dropped: Sequence[int]
@@ -108,6 +112,8 @@ class Segment:
         for size in (max(wanted, min(step, self.reserved)), wanted):
             try:
                 reserve(self.descriptor, self.reserved, size)
+                if size <= step:
+                    fill(self.descriptor, self.reserved, size)
             except OSError as error:
                 if size == wanted:
                     raise file_error("could not extend log file", self.path, error) from None
@@ -143,20 +149,47 @@ class Segment:
         """
         count = len(self.pending)  # others append meanwhile
         if count:
-            entries = self.pending[:count]
-            if before is not None:
-                before()
-            if entries[0][0] == self.ahead and self._is_written():
-                del entries[0]
-                if self._directly and not entries:
-                    del self.pending[:count]
-                    return
-            if entries:
-                self._in_company()
-                data = entries[0][1] if len(entries) == 1 else b"".join([record for _, record in entries])
-                write_all(self.descriptor, data, entries[0][0])
-            sync_data(self.descriptor)
+            if self._write(count, before):
+                sync_data(self.descriptor)
             del self.pending[:count]
+
+    def begin_flush(self, before: Callable[[], None] | None = None) -> None:
+        """The same, but the sync goes on until `end_flush`, if this system can do that. Nobody else flushes
+        meanwhile."""
+        count = len(self.pending)
+        if count and self._write(count, before):
+            if self._sync is None:
+                self._sync = sync_ahead(self.descriptor)
+            if self._sync is None or not self._sync.begin():
+                sync_data(self.descriptor)
+        self._flushing = count
+
+    @property
+    def flush_ended(self) -> bool:
+        """Whether `end_flush` would not wait."""
+        return self._sync is None or self._sync.ended
+
+    def end_flush(self) -> None:
+        """Return when what `begin_flush` began is on the disk."""
+        if self._sync is not None:
+            self._sync.finish()
+        del self.pending[: self._flushing]
+        self._flushing = 0
+
+    def _write(self, count: int, before: Callable[[], None] | None) -> bool:
+        """Write so many of the pending records; whether a sync is needed then."""
+        entries = self.pending[:count]
+        if before is not None:
+            before()
+        if entries[0][0] == self.ahead and self._is_written():
+            del entries[0]
+            if self._directly and not entries:
+                return False
+        if entries:
+            self._in_company()
+            data = entries[0][1] if len(entries) == 1 else b"".join([record for _, record in entries])
+            write_all(self.descriptor, data, entries[0][0])
+        return True
 
     def _in_company(self) -> None:
         """The page cache is to write again: each way would have to wait for what the other has written."""
@@ -183,6 +216,8 @@ class Segment:
         """Close the file; what is pending is not written."""
         if self.descriptor >= 0:
             self._in_company()
+            if self._sync is not None:
+                self._sync.close()
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -285,8 +320,11 @@ class CommitLog:
         try:
             descriptor = os.open(spare, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
-                reserved = max(os.fstat(descriptor).st_size, SMALLEST_RESERVE)
+                written = os.fstat(descriptor).st_size
+                reserved = max(written, SMALLEST_RESERVE)
                 reserve(descriptor, 0, reserved)
+                if written < reserved:
+                    fill(descriptor, written, reserved - written)
                 write_all(descriptor, header + _crc32(header).to_bytes(CRC_SIZE, "little"), 0)
                 os.fsync(descriptor)
                 os.rename(spare, path)

@@ -18,19 +18,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 
-import msgspec
-
 from minidb.storage.sorted_keys import SortedKeys
-
-
-class Version(msgspec.Struct, gc=False):
-    """A key as of one commit. The cyclic garbage collector, which there is nothing to find for, is kept out:
-    it would look at each of a large commit's versions several times."""
-
-    commit_id: int
-    value: bytes | None
-    older: Version | None
-
+from minidb.storage.version import Version
 
 _FEW = 16  # writes that are added faster one by one
 ENTRY_OVERHEAD = 250  # bytes of memory that an entry costs besides its key and value

@@ -73,6 +73,7 @@ class Store:
         self.latest = Snapshot(parts.last_id, self._view)
         self.durable = self.latest
         self._group = GroupCommit(self._flush, parts.last_id)
+        self._target: Snapshot | None = None  # what the sync that `begin_sync` began will make durable
         # Called before the log is synced: what must be durable before the commits up to `latest` are.
         self.before_sync: Callable[[], None] | None = None
         self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if parts.read_only else None
@@ -164,7 +165,51 @@ class Store:
         if self._overloaded:
             self.throttle()
         if commit_id > self.durable.commit_id:
+            self._end_own_sync()
             self._group.wait(commit_id)
+
+    def begin_sync(self) -> int:
+        """Have the disk begin with all that was committed so far; the id for `sync`, which waits for the end.
+
+        0: all is durable already. Nobody else can sync until this thread has called `sync`, so it must soon.
+        """
+        if self._overloaded:
+            self.throttle()
+        target = self.latest  # its record is pending already
+        if target.commit_id <= self.durable.commit_id:
+            return 0
+        segment = self._segment
+        if segment is None or not self._group.try_begin():
+            self._group.wait(target.commit_id)
+            return 0
+        try:
+            self._write_log(segment, segment.begin_flush)
+        except BaseException:
+            self._group.end()
+            raise
+        self._target = target
+        return target.commit_id
+
+    @property
+    def sync_ended(self) -> bool:
+        """Whether what `begin_sync` began has ended."""
+        return self._segment is None or self._segment.flush_ended
+
+    def _end_own_sync(self) -> None:
+        """If this thread has begun a sync, wait for its end, before it waits for somebody who may do so."""
+        target, segment = self._target, self._segment
+        if target is None or segment is None or self._group.leader != threading.get_ident():
+            return
+        self._target = None
+        try:
+            try:
+                segment.end_flush()
+            except OSError as error:
+                raise self._log_failed(segment, error) from None
+            self.durable = target
+            self._group.durable_id = target.commit_id
+        finally:
+            self._group.end()
 
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
@@ -196,16 +241,19 @@ class Store:
         target = self.latest  # its record is pending already
         segment = self._segment
         if segment is not None and segment.pending:
-            if self._refuse is not None:
-                raise self._refuse()
-            try:
-                segment.flush(self.before_sync)
-            except OSError as error:
-                raise self._log_failed(segment, error) from None
-            self._syncs += 1
+            self._write_log(segment, segment.flush)
         if not self._relaxed:
             self.durable = target
         return target.commit_id
+
+    def _write_log(self, segment: Segment, write: Callable[[Callable[[], None] | None], None]) -> None:
+        if self._refuse is not None:
+            raise self._refuse()
+        try:
+            write(self.before_sync)
+        except OSError as error:
+            raise self._log_failed(segment, error) from None
+        self._syncs += 1
 
     def _withdraw(self, segment: Segment, reason: BaseException) -> None:
         """The record that was written ahead does not count; if the disk is the reason, the log ends here."""
@@ -241,6 +289,7 @@ class Store:
 
     def checkpoint(self) -> None:
         """Bring all commits so far into LMDB, and trim the log."""
+        self._end_own_sync()
         undisturbed(self._checkpoint_now)
 
     def _checkpoint_now(self) -> None:
@@ -331,6 +380,7 @@ class Store:
 
     def commit_huge(self, huge: HugeWrites, dropped: Sequence[int] = ()) -> int:
         """Commit all of `huge`, durably. The caller holds locks on what it wrote, but not commit_mutex."""
+        self._end_own_sync()
         return undisturbed(partial(self._commit_huge, huge, dropped), to_the_end=True)
 
     def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
@@ -391,6 +441,7 @@ class Store:
     def throttle(self) -> None:
         """Wait for a checkpoint if memory is short. For those who do not call `sync`, which does it too."""
         if self._overloaded:
+            self._end_own_sync()
             undisturbed(self._throttle)
 
     def _throttle(self) -> None:

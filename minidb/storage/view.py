@@ -10,8 +10,9 @@ from typing import Any
 import lmdb
 
 from minidb.storage.layer import Layer
-from minidb.storage.memtable import Generation, Version
+from minidb.storage.memtable import Generation
 from minidb.storage.scan import OpenCursor
+from minidb.storage.version import Version
 
 RootGet = Callable[[bytes], "bytes | None"]
 

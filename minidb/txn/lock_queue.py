@@ -18,6 +18,7 @@ from minidb.txn.lock_modes import (
     UPDATE,
     mode_name,
 )
+from minidb.txn.lock_observer import LockObserver
 from minidb.txn.range_locks import RangeLocks
 from minidb.txn.read_set import ReadRange
 from minidb.txn.state import (
@@ -41,20 +42,6 @@ class LockQueue:
         # Sharers of a row; who holds a whole storage id; who holds an advisory lock.
         self.granted: dict[TransactionState, int] = {}
         self.waiting: list[LockRequest] = []
-
-
-class LockObserver:
-    """Told of waits, so that tests need no sleeps and views no polling."""
-
-    def on_wait(self, request: LockRequest) -> None:
-        """`request` is queued and its thread about to sleep. Called under the mutex."""
-
-    def on_grant(self, request: LockRequest) -> None:
-        """A waiting `request` was granted, or is to fail with `failure`, by the thread that runs this. Called
-        under the mutex."""
-
-    def on_resume(self, request: LockRequest) -> None:
-        """The waiter is awake again, granted or not. Called in its thread, which this may hold up."""
 
 
 class LockQueues:

@@ -39,7 +39,6 @@ from minidb.txn.lock_modes import (
     UPDATE,
     WEAK_TABLE_MODES,
 )
-from minidb.txn.lock_queue import LockObserver as LockObserver
 from minidb.txn.lock_queue import LockQueue
 from minidb.txn.lock_waits import LockWaits
 from minidb.txn.range_locks import Lookup

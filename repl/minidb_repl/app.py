@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--json", dest="format", action="store_const", const="json", help="print results as JSON"
     )
-    parser.add_argument("--version", action="version", version=f"minidb {minidb.__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"minidb {minidb.__version__} ({minidb.IMPLEMENTATION})"
+    )
     return parser
 
 

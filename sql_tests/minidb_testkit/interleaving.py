@@ -17,7 +17,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 
-from minidb.txn.lock_table import LockObserver, LockTable
+from minidb.txn.lock_observer import LockObserver
+from minidb.txn.lock_table import LockTable
 from minidb.txn.state import LockRequest, SessionOwner
 
 _WOKE = "woke"

@@ -8,8 +8,8 @@ from threading import Event, Thread
 import pytest
 
 import minidb
+from minidb.txn.lock_observer import LockObserver
 from minidb.txn.lock_report import lock_entries
-from minidb.txn.lock_table import LockObserver
 from minidb.txn.state import LockRequest
 
 Pair = tuple[minidb.Connection, minidb.Connection]

@@ -14,11 +14,10 @@ from minidb.plan.nodes import (
     Project,
     SetOperation,
     Sort,
-    Subquery,
     Values,
     With,
 )
-from minidb.plan.subqueries import QuantifiedComparison, ScalarSubquery
+from minidb.plan.subqueries import QuantifiedComparison, ScalarSubquery, Subquery
 
 
 def find(node: Plan, kind: type[Plan]) -> Plan:

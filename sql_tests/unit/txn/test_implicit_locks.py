@@ -9,7 +9,7 @@ from unit.txn.database_fixture import TABLE, begin, insert_pairs, key, new_datab
 
 from minidb.txn.database import TransactionalStore
 from minidb.txn.lock_modes import KEY_SHARE
-from minidb.txn.lock_table import LockObserver
+from minidb.txn.lock_observer import LockObserver
 from minidb.txn.state import LockRequest
 from minidb.txn.transaction import Transaction
 

@@ -17,7 +17,7 @@ import minidb
 from minidb.txn.conflict_graph import ConflictGraph
 from minidb.txn.footprint import Footprint
 from minidb.txn.lock_modes import ACCESS_SHARE
-from minidb.txn.lock_queue import LockObserver
+from minidb.txn.lock_observer import LockObserver
 from minidb.txn.read_set import ReadRange, ReadSet, whole
 from minidb.txn.state import LockRequest
 from minidb.txn.transaction import Transaction
