@@ -73,16 +73,6 @@ def reserve(descriptor: int, start: int, size: int) -> None:
         os.posix_fallocate(descriptor, start, size)
 
 
-def fill(descriptor: int, start: int, size: int) -> None:
-    """Have zeros written there, and on the disk. To write over them changes data only. A first write into
-    blocks that are only reserved changes what the file system knows of them, and a sync writes its journal.
-    """
-    zeros = bytes(min(size, 1 << 20))
-    for position in range(start, start + size, len(zeros)):
-        write_all(descriptor, zeros[: start + size - position], position)
-    sync_data(descriptor)
-
-
 def remove(path: str) -> None:
     """Remove a file that may be gone already."""
     try:

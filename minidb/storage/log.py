@@ -32,7 +32,6 @@ from minidb.errors import DataCorrupted
 from minidb.storage.direct_write import DirectWriter, open_direct
 from minidb.storage.files import (
     file_error,
-    fill,
     remove,
     reserve,
     sync_data,
@@ -112,8 +111,6 @@ class Segment:
         for size in (max(wanted, min(step, self.reserved)), wanted):
             try:
                 reserve(self.descriptor, self.reserved, size)
-                if size <= step:
-                    fill(self.descriptor, self.reserved, size)
             except OSError as error:
                 if size == wanted:
                     raise file_error("could not extend log file", self.path, error) from None
@@ -320,11 +317,8 @@ class CommitLog:
         try:
             descriptor = os.open(spare, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
-                written = os.fstat(descriptor).st_size
-                reserved = max(written, SMALLEST_RESERVE)
+                reserved = max(os.fstat(descriptor).st_size, SMALLEST_RESERVE)
                 reserve(descriptor, 0, reserved)
-                if written < reserved:
-                    fill(descriptor, written, reserved - written)
                 write_all(descriptor, header + _crc32(header).to_bytes(CRC_SIZE, "little"), 0)
                 os.fsync(descriptor)
                 os.rename(spare, path)

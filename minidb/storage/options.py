@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MEGABYTE = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreOptions:
     """Sizes are bytes, times are seconds."""
 
@@ -17,7 +17,7 @@ class StoreOptions:
     checkpoint_seconds: float = 60.0  # a checkpoint at least this often while commits keep coming
     pause_seconds: float = 1.0  # without commits, after which a checkpoint starts
     flush_seconds: float = 0.2  # between syncs of the log when commits don't wait for them
-    log_step_bytes: int = 2 * MEGABYTE  # of log reserved, and filled with zeros, at a time, at most
+    log_step_bytes: int = 16 * MEGABYTE  # of log reserved at a time, at most
     huge_transaction_bytes: int = 64 * MEGABYTE  # of own writes, past which a transaction moves to disk
     quota_bytes: int | None = None  # of live data, past which commits that add rows are refused
     max_readers: int = 2048  # LMDB's reader slots: one for each checkpoint that somebody still reads

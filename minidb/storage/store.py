@@ -17,15 +17,15 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
 
-from minidb.errors import DatabaseError, DiskFull, InternalError, OperationalError
+from minidb.errors import DatabaseError, DiskFull, OperationalError
 from minidb.storage import fork
 from minidb.storage.checkpoint import Background, Pace, apply_generations, merge_layer
-from minidb.storage.files import file_error
+from minidb.storage.durability import Durability
 from minidb.storage.group_commit import GroupCommit
 from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
@@ -45,7 +45,7 @@ __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
 _BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
 
 
-class Store:
+class Store(Durability):
     """One open database.
 
     Lock order: `_checkpoint_mutex`, leadership of `_group`, `commit_mutex`, a generation's mutex.
@@ -56,12 +56,8 @@ class Store:
         self.path = parts.path  # None for :memory:
         self.options = options
         self.read_only = parts.read_only
-        self.commit_mutex = threading.RLock()
-        self._relaxed = not options.synchronous_commit or parts.log is None
         self._parts = parts
-        self._log = parts.log
         self._tree = parts.tree
-        self._segment = None if parts.log is None else parts.log.current
         self._checkpoint_mutex = threading.Lock()
         self._active = parts.generation
         parts.generation = Generation()  # it links to all that follow, and would keep them in memory
@@ -70,21 +66,18 @@ class Store:
         root = None if parts.tree is None else parts.tree.begin_read()
         self._view = View(root, (self._active,), parts.layers)
         self._views.add(self._view)
-        self.latest = Snapshot(parts.last_id, self._view)
-        self.durable = self.latest
-        self._group = GroupCommit(self._flush, parts.last_id)
-        self._target: Snapshot | None = None  # what the sync that `begin_sync` began will make durable
-        # Called before the log is synced: what must be durable before the commits up to `latest` are.
-        self.before_sync: Callable[[], None] | None = None
-        self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if parts.read_only else None
+        super().__init__(
+            Snapshot(parts.last_id, self._view),
+            parts.log,
+            relaxed=not options.synchronous_commit,
+            read_only=parts.read_only,
+        )
         self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
-        self._overloaded = False
         self._background = Background(self)
         self._pace = Pace(parts.last_id, time.monotonic())
         self._position = parts.position  # what LMDB holds
         self._huge_number = 0
         self._commits_at_open = parts.last_id
-        self._syncs = 0
         self._checkpoints = 0
         self._live_bytes = 0 if parts.tree is None else parts.tree.live_bytes()
         fork.register(self)
@@ -157,60 +150,6 @@ class Store:
             self._wake()
         return commit_id
 
-    def sync(self, commit_id: int) -> None:
-        """Return once `commit_id` is durable, or at once if commits are not to wait for that.
-
-        Called without commit_mutex. Also where committers wait if checkpoints cannot keep up with them.
-        """
-        if self._overloaded:
-            self.throttle()
-        if commit_id > self.durable.commit_id:
-            self._end_own_sync()
-            self._group.wait(commit_id)
-
-    def begin_sync(self) -> int:
-        """Have the disk begin with all that was committed so far; the id for `sync`, which waits for the end.
-
-        0: all is durable already. Nobody else can sync until this thread has called `sync`, so it must soon.
-        """
-        if self._overloaded:
-            self.throttle()
-        target = self.latest  # its record is pending already
-        if target.commit_id <= self.durable.commit_id:
-            return 0
-        segment = self._segment
-        if segment is None or not self._group.try_begin():
-            self._group.wait(target.commit_id)
-            return 0
-        try:
-            self._write_log(segment, segment.begin_flush)
-        except BaseException:
-            self._group.end()
-            raise
-        self._target = target
-        return target.commit_id
-
-    @property
-    def sync_ended(self) -> bool:
-        """Whether what `begin_sync` began has ended."""
-        return self._segment is None or self._segment.flush_ended
-
-    def _end_own_sync(self) -> None:
-        """If this thread has begun a sync, wait for its end, before it waits for somebody who may do so."""
-        target, segment = self._target, self._segment
-        if target is None or segment is None or self._group.leader != threading.get_ident():
-            return
-        self._target = None
-        try:
-            try:
-                segment.end_flush()
-            except OSError as error:
-                raise self._log_failed(segment, error) from None
-            self.durable = target
-            self._group.durable_id = target.commit_id
-        finally:
-            self._group.end()
-
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
         newest, huge_id = newest_since(since.view.generations[0], key, since.commit_id)
@@ -220,61 +159,6 @@ class Store:
             if not same_value(key, before, self.latest.get(key)):
                 return huge_id  # or an earlier huge one: their keys are not remembered
         return commit_id
-
-    def set_synchronous_commit(self, on: bool) -> None:
-        """Whether commits wait for the log's sync, from now on."""
-        if self._log is None:
-            return
-        self._group.begin()
-        try:
-            with self.commit_mutex:
-                self._relaxed = False
-                self._group.durable_id = self._flush()
-                self._relaxed = not on
-            self._group.end()
-        except BaseException:
-            self._group.end()
-            raise
-
-    def _flush(self) -> int:
-        """Write and sync the pending log; the caller leads. What GroupCommit calls."""
-        target = self.latest  # its record is pending already
-        segment = self._segment
-        if segment is not None and segment.pending:
-            self._write_log(segment, segment.flush)
-        if not self._relaxed:
-            self.durable = target
-        return target.commit_id
-
-    def _write_log(self, segment: Segment, write: Callable[[Callable[[], None] | None], None]) -> None:
-        if self._refuse is not None:
-            raise self._refuse()
-        try:
-            write(self.before_sync)
-        except OSError as error:
-            raise self._log_failed(segment, error) from None
-        self._syncs += 1
-
-    def _withdraw(self, segment: Segment, reason: BaseException) -> None:
-        """The record that was written ahead does not count; if the disk is the reason, the log ends here."""
-        try:
-            segment.withdraw()
-            if isinstance(reason, OSError):
-                raise reason
-        except OSError as error:
-            raise self._log_failed(segment, error) from None
-
-    def _log_failed(self, segment: Segment, error: OSError) -> DatabaseError:
-        return self._fail(file_error("could not write log file", segment.path, error))
-
-    def _fail(self, error: DatabaseError) -> DatabaseError:
-        """After `error` nothing more is acknowledged: the database is read-only until it is opened anew."""
-        message = f"the database is read-only since an earlier error: {error.message}"
-        self._refuse = lambda: OperationalError(message, sqlstate=error.sqlstate)
-        with self.commit_mutex:
-            if not self._relaxed:
-                self.latest = self.durable  # what was not synced was acknowledged to nobody
-        return error
 
     def _check_quota(self, writes: Mapping[bytes, bytes | None], size: int) -> None:
         quota = self.options.quota_bytes
@@ -502,6 +386,7 @@ class Store:
         """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
         if self._refuse is _refuse_closed:
             return
+        self._end_own_sync()
         undisturbed(self._close, to_the_end=True)
 
     def _close(self) -> None:
@@ -539,10 +424,6 @@ class Store:
 
 def _size_of(writes: Mapping[bytes, bytes | None]) -> int:
     return sum(map(len, writes)) + sum([len(value) for value in writes.values() if value is not None])
-
-
-def _refuse_read_only() -> DatabaseError:
-    return InternalError("the database is open read-only", sqlstate="25006")
 
 
 def _refuse_closed() -> DatabaseError:
