@@ -71,21 +71,20 @@ class SerialWorker:
                 syncing = []
             if call is not None:
                 ran_seconds += executor.perform(call, call)
-                enough = MOST_AT_ONCE if self._slow_disk else min(len(waiting), MOST_AT_ONCE)
-                if syncing or len(ran) < enough:
-                    continue
             elif not ran:
                 if executor.resign():
                     return
                 continue
-            if not syncing:
-                syncing, ran = ran, []
-                syncing_seconds, ran_seconds = ran_seconds, 0.0
-                began = perf_counter()
-                failure, commit_id = self._begin_sync(syncing)
-                if not commit_id:
-                    executor.tell(syncing, None, failure)
-                    syncing = []
+            enough = MOST_AT_ONCE if self._slow_disk else min(len(waiting), MOST_AT_ONCE)
+            if syncing or (waiting and len(ran) < enough):
+                continue
+            syncing, ran = ran, []
+            syncing_seconds, ran_seconds = ran_seconds, 0.0
+            began = perf_counter()
+            failure, commit_id = self._begin_sync(syncing)
+            if not commit_id:
+                executor.tell(syncing, None, failure)
+                syncing = []
 
     def _begin_sync(self, batch: list[SerialCall]) -> tuple[DatabaseError | None, int]:
         """What failed, and what to wait for: 0 if nothing."""

@@ -11,8 +11,8 @@ from store_fixture import QUIET, contents, publish
 from test_write_ahead import after_a_crash
 
 from minidb.errors import DatabaseError, OperationalError
+from minidb.storage import log
 from minidb.storage import sync_ahead as module
-from minidb.storage.log import Segment
 from minidb.storage.store import Store
 from minidb.storage.sync_ahead import SyncAhead, sync_ahead
 
@@ -110,14 +110,18 @@ def test_where_somebody_leads_it_is_waited_for(store: Store) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("name", ["begin_flush", "end_flush"])
-def test_a_failed_disk_is_told_to_all(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Segment, *arguments: object) -> None:
+@pytest.mark.parametrize("where", ["write", "sync"])
+def test_a_failed_disk_is_told_to_all(store: Store, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
         raise OSError(errno.EIO, "no disk")
 
     publish(store, a="1")
     with monkeypatch.context() as patch, pytest.raises(DatabaseError) as raised:
-        patch.setattr(Segment, name, fail)
+        if where == "write":
+            patch.setattr(log, "write_all", fail)
+        else:
+            patch.setattr(log, "sync_data", fail)
+            patch.setattr(SyncAhead, "finish", fail)
         store.sync(store.begin_sync())
     assert raised.value.sqlstate == "58030"
     assert contents(store.latest) == {}
