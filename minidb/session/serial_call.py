@@ -31,8 +31,8 @@ class SerialCall:
     """`work` runs in the session, whose thread waits meanwhile, by whichever thread leads."""
 
     __slots__ = (
-        "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result", "session",
-        "settings", "signal", "started", "synchronous", "transaction", "urgent", "work",
+        "commit_id", "done", "error", "finished", "future", "inputs", "leads", "name", "refused", "result",
+        "session", "settings", "signal", "started", "synchronous", "transaction", "urgent", "work",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class SerialCall:
         self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
         self.future: Future[Any] | None = None  # nobody waits for it
         self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
+        self.commit_id = 0  # the newest that it has seen or made
         self.urgent = False  # nobody waits behind it, so that its commit is synced at once
         self.started = False  # its future cannot be cancelled any more
         self.synchronous = True  # its caller waits for the disk

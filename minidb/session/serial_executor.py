@@ -100,7 +100,7 @@ class SerialExecutor:
         """The thread leads, and is between two calls."""
         call.refused = call.error = None
         self.perform(call, call)
-        failure = self.make_durable([call], self.store.latest.commit_id)
+        failure = self.make_durable([call])
         self.tell([call], call, failure)
 
     # --- leading ----------------------------------------------------------------------------------
@@ -195,16 +195,18 @@ class SerialExecutor:
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                return self.make_durable(batch, self.store.latest.commit_id), interrupted
+                return self.make_durable(batch), interrupted
             except KeyboardInterrupt as interrupt:  # others are waiting for what this thread does
                 interrupted = interrupt
 
-    def make_durable(self, batch: list[SerialCall], commit_id: int) -> DatabaseError | None:
-        """Return once calls up to that commit are on the disk, if somebody waits for that, or what kept them
-        from it."""
+    def make_durable(self, batch: list[SerialCall], begun: int = 0) -> DatabaseError | None:
+        """Return once the calls are on the disk, if somebody waits for that, or what kept them from it.
+
+        `begun`: the sync up to there is on its way already (`Store.begin_sync`).
+        """
         try:
             if any(call.synchronous for call in batch):
-                self.store.sync(commit_id)
+                self.store.sync(max([begun, *[call.commit_id for call in batch]]))
                 if self._database.call_log is not None:
                     self._database.call_log.flush()  # what changed nothing but sequences
             else:

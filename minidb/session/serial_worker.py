@@ -59,14 +59,14 @@ class SerialWorker:
         statistics = executor.statistics
         ran: list[SerialCall] = []  # the disk does not know of these
         syncing: list[SerialCall] = []  # it works for these
-        ran_seconds = syncing_seconds = began = 0.0
-        commit_id = 0
+        ran_seconds = syncing_seconds = since = 0.0
+        begun = 0
         while True:
             call = ran[-1] if executor.take_next(ran) else None
             if syncing and (call is None or store.sync_ended or statistics.seconds(call.name) > LONG):
                 waits = call is None and not store.sync_ended
-                failure = executor.make_durable(syncing, commit_id)
-                self._slow_disk = waits and perf_counter() - began > syncing_seconds + ran_seconds
+                failure = executor.make_durable(syncing, begun)
+                self._slow_disk = waits and perf_counter() - since > syncing_seconds + ran_seconds
                 executor.tell(syncing, None, failure)
                 syncing = []
             if call is not None:
@@ -80,9 +80,9 @@ class SerialWorker:
                 continue
             syncing, ran = ran, []
             syncing_seconds, ran_seconds = ran_seconds, 0.0
-            began = perf_counter()
-            failure, commit_id = self._begin_sync(syncing)
-            if not commit_id:
+            since = perf_counter()
+            failure, begun = self._begin_sync(syncing)
+            if not begun:
                 executor.tell(syncing, None, failure)
                 syncing = []
 
@@ -90,9 +90,9 @@ class SerialWorker:
         """What failed, and what to wait for: 0 if nothing."""
         try:
             if any(call.synchronous for call in batch):
-                commit_id = self._store.begin_sync()
-                if commit_id:
-                    return None, commit_id
+                begun = self._store.begin_sync()
+                if begun:
+                    return None, begun
         except DatabaseError as error:
             return error, 0
-        return self._executor.make_durable(batch, 0), 0
+        return self._executor.make_durable(batch), 0

@@ -190,6 +190,7 @@ class StatementRunner(SessionState):
         transactions.serial.prepare(transaction, record)
         settings = self.settings
         transaction.session = self
+        call.commit_id = database.store.latest.commit_id
         call.synchronous = settings["synchronous_commit"]
         transaction.synchronous_commit = call.urgent and call.synchronous
         self.transaction = transaction
@@ -211,6 +212,7 @@ class StatementRunner(SessionState):
                     self.commit()
                 else:
                     self._commit_recorded(recorder, call, transaction, before)
+                call.commit_id = database.store.latest.commit_id  # nobody else's, nor taken back yet
                 before = None
                 return result
         except BaseException:

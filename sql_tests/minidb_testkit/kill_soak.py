@@ -126,7 +126,8 @@ def check_replay(path: str) -> list[str]:
 
 def check(path: str, acknowledged: set[int]) -> list[str]:
     """What is wrong with the database that the child left behind."""
-    problems = list(minidb.check(path)) if Path(path).exists() else []
+    created = Path(path, "format").exists()  # it may have been killed before that
+    problems = list(minidb.check(path)) if created else []
     with minidb.connect(path, autocommit=True) as connection:
         if connection.describe() == ["no tables"]:
             return problems + (["everything is gone"] if acknowledged else [])
