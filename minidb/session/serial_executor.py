@@ -105,7 +105,7 @@ class SerialExecutor:
 
     # --- leading ----------------------------------------------------------------------------------
 
-    def _lead(self, own: SerialCall | None) -> None:
+    def _lead(self, own: SerialCall) -> None:
         """Run what is in the queue, the own call first, and pass leadership on."""
         batch: list[SerialCall] = []
         queue = self.queue
@@ -114,7 +114,7 @@ class SerialExecutor:
         finally:
             # Ctrl-C may have come at any call: what it kept from running is another's to run.
             missed = [call for call in batch if not call.finished and call is not own]
-            if own is not None and not own.finished and own in queue:
+            if not own.finished and own in queue:
                 queue.remove(own)
             finished = [call for call in batch if call.finished]
             failure, interrupted = self._make_durable(finished)
@@ -123,7 +123,7 @@ class SerialExecutor:
             if interrupted is not None:
                 raise interrupted
 
-    def _run_queue(self, batch: list[SerialCall], own: SerialCall | None) -> None:
+    def _run_queue(self, batch: list[SerialCall], own: SerialCall) -> None:
         while len(batch) < MOST_AT_ONCE and self.take_next(batch):
             self.perform(batch[-1], own)
 
@@ -136,7 +136,7 @@ class SerialExecutor:
             self.queue.popleft()
             return True
 
-    def perform(self, call: SerialCall, own: SerialCall | None) -> float:
+    def perform(self, call: SerialCall, own: SerialCall) -> float:
         """Run a call, of which it is noted how it ended; the seconds that it took.
 
         Ctrl-C is the end of the leader's own call; if it comes to another's, it is raised.

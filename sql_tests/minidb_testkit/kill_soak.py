@@ -7,7 +7,8 @@ from one, and checkpoints all the time; each transfer adds a row to a ledger, an
 COMMIT has returned. The parent kills the child with SIGKILL, in a quarter of the rounds while it still
 starts, creates or recovers the database, opens what is left, and checks: every reported id is there, no money
 was made or lost, the ledger explains every balance, `minidb check` is clean. With `--serial` a transfer is a
-call under serial execution, and the log of calls, replayed into an empty database, gives the same content.
+call under serial execution, in every other round by `call_async`, and the log of calls, replayed into an
+empty database, gives the same content.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import minidb
 
@@ -67,7 +71,7 @@ def child(path: str, seed: int, serial: bool) -> None:
         )
         if serial:
             connection.execute(PROCEDURE)
-    work = _call if serial else _transfer
+    work = (_call_async if seed % 2 else _call) if serial else _transfer
     alone = seed % 3 == 0  # whose log goes to the disk in another way, if it is left alone for a while
     workers = [
         threading.Thread(target=work, args=(path, seed * 10 + i), daemon=True)
@@ -111,6 +115,25 @@ def _call(path: str, seed: int) -> None:
         number = rng.getrandbits(62)
         connection.call("transfer", payer, payee, rng.randrange(1, 10), number)
         os.write(1, f"{number}\n".encode())
+
+
+def _call_async(path: str, seed: int) -> None:
+    rng = random.Random(seed)
+    connection = connect(path, True)
+    free = threading.Semaphore(16)
+
+    def ended(number: int, future: Future[Any]) -> None:
+        if future.exception() is not None:
+            os._exit(1)
+        os.write(1, f"{number}\n".encode())
+        free.release()
+
+    while True:
+        free.acquire()
+        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
+        number = rng.getrandbits(62)
+        future = connection.call_async("transfer", payer, payee, rng.randrange(1, 10), number)
+        future.add_done_callback(partial(ended, number))
 
 
 def check_replay(path: str) -> list[str]:

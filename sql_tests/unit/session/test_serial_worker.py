@@ -41,6 +41,19 @@ def statistics_of(connection: minidb.Connection) -> SerialStatistics:
     return connection._session.database.executor.statistics
 
 
+def waiting_procedure(connection: minidb.Connection) -> tuple[threading.Event, threading.Event]:
+    """Makes `wait`, which tells that it runs by the first event, and waits for the second."""
+    arrived, go_on = threading.Event(), threading.Event()
+
+    @connection.database.procedure
+    def wait(transaction: minidb.ProcedureTransaction) -> int:
+        arrived.set()
+        assert go_on.wait(60)
+        return 1
+
+    return arrived, go_on
+
+
 class Chains:
     """Clients that each make their next call where they hear of the last one."""
 
@@ -48,6 +61,7 @@ class Chains:
         self.connection = connection
         self.store = store_of(connection)
         self.too_early: list[int] = []
+        self.heard_of = 0
         self.left = CLIENTS
         self.done = threading.Event()
 
@@ -70,7 +84,7 @@ class Chains:
         table = self.connection._session.database.catalog.table("note")
         prefix = table.storage_id.to_bytes(4, "big")
         rows = self.store.durable.count(prefix, (table.storage_id + 1).to_bytes(4, "big"))
-        self.heard_of = getattr(self, "heard_of", 0) + 1
+        self.heard_of += 1
         if rows < self.heard_of:
             self.too_early.append(written)
         self.go_on(client, call + 1)
@@ -126,14 +140,7 @@ def test_a_failed_disk_fails_the_calls(
 
 def test_a_long_call_does_not_hold_up_those_before_it(connection: minidb.Connection) -> None:
     """What the disk has done is told before a call begins that is known to take long."""
-    arrived, go_on = threading.Event(), threading.Event()
-
-    @connection.database.procedure
-    def wait(transaction: minidb.ProcedureTransaction) -> int:
-        arrived.set()
-        assert go_on.wait(60)
-        return 1
-
+    arrived, go_on = waiting_procedure(connection)
     statistics_of(connection).add("wait", 60.0, False)
     first = connection.call_async("write", 1)
     second = connection.call_async("wait")
@@ -144,14 +151,7 @@ def test_a_long_call_does_not_hold_up_those_before_it(connection: minidb.Connect
 
 
 def test_cancelled_calls_do_not_run(connection: minidb.Connection) -> None:
-    arrived, go_on = threading.Event(), threading.Event()
-
-    @connection.database.procedure
-    def wait(transaction: minidb.ProcedureTransaction) -> int:
-        arrived.set()
-        assert go_on.wait(60)
-        return 1
-
+    arrived, go_on = waiting_procedure(connection)
     first = connection.call_async("wait")
     assert arrived.wait(60)
     others = [connection.call_async("write", number) for number in range(6)]
