@@ -1,13 +1,14 @@
-"""Compiles the hot modules into the wheel where MINIDB_COMPILE=1 asks for it (docs/decisions/compiled-modules.md).
+"""Compiles the hot modules into the wheel where MINIDB_COMPILE=1 asks for it.
 
-`pip install .` without it needs no compiler, and runs the same source as Python.
+Why: docs/decisions/compiled-modules.md. `pip install .` without it needs no compiler, and runs the same
+source as Python.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -27,7 +28,8 @@ class CompiledModules(BuildHookInterface):  # type: ignore[type-arg]
         from mypyc.build import mypycify
         from setuptools import Distribution
 
-        root, target = Path(self.root), mkdtemp(prefix="minidb-")
+        self._built = TemporaryDirectory(prefix="minidb-")  # until the wheel has what is in it
+        root, target = Path(self.root), self._built.name
         found = {file for pattern in self.config["compiled"] for file in root.glob(pattern)}
         found -= {file for pattern in self.config["interpreted"] for file in root.glob(pattern)}
         os.chdir(root)  # mypy finds its settings there
@@ -41,6 +43,11 @@ class CompiledModules(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][output] = os.path.relpath(output, build.build_lib)
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """The wheel is made."""
+        if _asked():
+            self._built.cleanup()
 
 
 def _asked() -> bool:

@@ -221,11 +221,10 @@ class SerialExecutor:
         for call in batch:
             if failure is not None and call.refused is None and call.error is None:
                 call.error = failure
+            call.done = call.future is None or call.refused is None
             if call.future is not None:
                 self._settle(call, call.future)
-                continue
-            call.done = True
-            if call is not own:
+            elif call is not own:
                 call.signal.put(None)
 
     # --- following --------------------------------------------------------------------------------
@@ -313,20 +312,19 @@ class SerialExecutor:
     def _settle(self, call: SerialCall, future: Future[Any]) -> None:
         """Tell the future; one that must wait for a lock gets a thread that does."""
         if call.refused is not None:
-            threading.Thread(target=self._retry, args=(call, call.refused), daemon=True).start()
-            return
-        call.done = True
-        if call.error is not None:
+            retry = threading.Thread(target=self._retry, args=(call, future, call.refused), daemon=True)
+            retry.start()
+        elif call.error is not None:
             future.set_exception(call.error)
         else:
             future.set_result(call.result)
 
-    def _retry(self, call: SerialCall, refused: MustWait) -> None:
+    def _retry(self, call: SerialCall, future: Future[Any], refused: MustWait) -> None:
         try:
             self._wait_for_lock(call, refused)
         except BaseException as error:
-            assert call.future is not None
-            call.future.set_exception(error)
+            call.done = True
+            future.set_exception(error)
             return
         self.submit(call)
 

@@ -25,23 +25,19 @@ LONG: Final = 0.001  # seconds: no sync is left unseen for longer, if the next c
 
 
 class SerialWorker:
-    """One thread, which begins with the first order to lead."""
+    """One thread, which leads when told to. `thread` is its identity."""
 
     def __init__(self, executor: SerialExecutor) -> None:
         self._executor = executor
         self._store = executor.store
         self._orders: SimpleQueue[bool] = SimpleQueue()  # True: lead; False: end
         self._slow_disk = False  # a sync takes longer than the calls of all who wait
-        self.thread = 0  # its identity, once it runs
-        self._start: threading.Thread | None = threading.Thread(
-            target=self._work, name="minidb serial calls", daemon=True
-        )
+        thread = threading.Thread(target=self._work, name="minidb serial calls", daemon=True)
+        thread.start()
+        self.thread = thread.ident
 
     def lead(self) -> None:
         """Leadership is passed to it."""
-        start, self._start = self._start, None
-        if start is not None:
-            start.start()
         self._orders.put(True)
 
     def close(self) -> None:
@@ -49,7 +45,6 @@ class SerialWorker:
         self._orders.put(False)
 
     def _work(self) -> None:
-        self.thread = threading.get_ident()
         while self._orders.get():
             self._lead()
 

@@ -17,8 +17,9 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -41,6 +42,8 @@ from minidb.storage.undisturbed import undisturbed
 from minidb.storage.view import View
 
 __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
+
+_T = TypeVar("_T")
 
 _BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
 
@@ -173,8 +176,12 @@ class Store(Durability):
 
     def checkpoint(self) -> None:
         """Bring all commits so far into LMDB, and trim the log."""
+        self._wait_for(self._checkpoint_now)
+
+    def _wait_for(self, work: Callable[[], _T], *, to_the_end: bool = False) -> _T:
+        """Do what takes `_checkpoint_mutex`, whose holder may wait for the end of a sync of this thread."""
         self._end_own_sync()
-        undisturbed(self._checkpoint_now)
+        return undisturbed(work, to_the_end=to_the_end)
 
     def _checkpoint_now(self) -> None:
         with self._checkpoint_mutex:
@@ -264,8 +271,7 @@ class Store(Durability):
 
     def commit_huge(self, huge: HugeWrites, dropped: Sequence[int] = ()) -> int:
         """Commit all of `huge`, durably. The caller holds locks on what it wrote, but not commit_mutex."""
-        self._end_own_sync()
-        return undisturbed(partial(self._commit_huge, huge, dropped), to_the_end=True)
+        return self._wait_for(partial(self._commit_huge, huge, dropped), to_the_end=True)
 
     def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
         huge.seal()
@@ -325,8 +331,7 @@ class Store(Durability):
     def throttle(self) -> None:
         """Wait for a checkpoint if memory is short. For those who do not call `sync`, which does it too."""
         if self._overloaded:
-            self._end_own_sync()
-            undisturbed(self._throttle)
+            self._wait_for(self._throttle)
 
     def _throttle(self) -> None:
         with self._checkpoint_mutex:
@@ -386,8 +391,7 @@ class Store(Durability):
         """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
         if self._refuse is _refuse_closed:
             return
-        self._end_own_sync()
-        undisturbed(self._close, to_the_end=True)
+        self._wait_for(self._close, to_the_end=True)
 
     def _close(self) -> None:
         self._background.stop()

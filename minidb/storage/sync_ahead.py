@@ -19,7 +19,8 @@ import sys
 from time import perf_counter
 from typing import Final
 
-LONGEST_LOOK: Final = 0.0004  # seconds, before it sleeps until the end
+from minidb.storage.direct_write import LONGEST_LOOK
+
 _NO_SIGNAL: Final = 1  # SIGEV_NONE
 
 

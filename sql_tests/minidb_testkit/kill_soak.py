@@ -85,12 +85,17 @@ def child(path: str, seed: int, serial: bool) -> None:
             time.sleep(0.05 if alone else 0)
 
 
+def _choose(rng: random.Random) -> tuple[int, int, int, int]:
+    """Payer, payee, amount, and the ledger's id."""
+    payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
+    return payer, payee, rng.randrange(1, 10), rng.getrandbits(62)
+
+
 def _transfer(path: str, seed: int) -> None:
     rng = random.Random(seed)
     connection = minidb.connect(path)
     while True:
-        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
-        amount, number = rng.randrange(1, 10), rng.getrandbits(62)
+        payer, payee, amount, number = _choose(rng)
         try:
             connection.execute("UPDATE account SET balance = balance - ? WHERE id = ?", (amount, payer))
             connection.execute(
@@ -111,10 +116,9 @@ def _call(path: str, seed: int) -> None:
     rng = random.Random(seed)
     connection = connect(path, True)
     while True:
-        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
-        number = rng.getrandbits(62)
-        connection.call("transfer", payer, payee, rng.randrange(1, 10), number)
-        os.write(1, f"{number}\n".encode())
+        transfer = _choose(rng)
+        connection.call("transfer", *transfer)
+        os.write(1, f"{transfer[-1]}\n".encode())
 
 
 def _call_async(path: str, seed: int) -> None:
@@ -130,10 +134,8 @@ def _call_async(path: str, seed: int) -> None:
 
     while True:
         free.acquire()
-        payer, payee = rng.sample(range(1, ACCOUNTS + 1), 2)
-        number = rng.getrandbits(62)
-        future = connection.call_async("transfer", payer, payee, rng.randrange(1, 10), number)
-        future.add_done_callback(partial(ended, number))
+        transfer = _choose(rng)
+        connection.call_async("transfer", *transfer).add_done_callback(partial(ended, transfer[-1]))
 
 
 def check_replay(path: str) -> list[str]:
