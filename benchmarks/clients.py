@@ -17,10 +17,10 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ FUTURES_NAME = "serial, call_async"  # clients that wait in no thread, as those 
 CALL_PEERS = (*CALL_LEVELS, FUTURES_NAME, SQLITE_NAME)  # of procedures
 RAISED = "P0001"  # by RAISE EXCEPTION in a procedure
 ATTEMPTS = 200
+CHOSEN = 1000  # transactions of a client, ahead of its time; then it begins anew
 FIRST_PAUSE_SECONDS = 0.0005
 LONGEST_PAUSE_SECONDS = 0.05
 
@@ -78,6 +79,10 @@ class Workload:
     def choose(self, rng: random.Random) -> Choice:
         """A random transaction."""
         raise NotImplementedError
+
+    def choices(self, rng: random.Random) -> Iterator[Choice]:
+        """Random transactions without end, at no cost while they run."""
+        return cycle([self.choose(rng) for _ in range(CHOSEN)])
 
     def broken(self, connection: Connection, total: int, serializable: bool) -> str | None:
         """What does not hold after transactions that returned `total` all in all; None if all is well."""
@@ -192,9 +197,9 @@ def _run_one(client: Client, choice: Choice, rng: random.Random, counts: Counts)
 class _Worker(threading.Thread):
     def __init__(self, workload: Workload, client: Client, seed: int, seconds: float) -> None:
         super().__init__(daemon=True)
-        self.workload = workload
         self.client = client
         self.rng = random.Random(seed)
+        self.choices = workload.choices(self.rng)
         self.seconds = seconds
         self.counts = Counts()
 
@@ -203,7 +208,7 @@ class _Worker(threading.Thread):
         end = begun + self.seconds
         try:
             while time.perf_counter() < end:
-                _run_one(self.client, self.workload.choose(self.rng), self.rng, self.counts)
+                _run_one(self.client, next(self.choices), self.rng, self.counts)
         except Exception as error:  # reported by whoever started the thread
             self.counts.failures.append(f"{type(error).__name__}: {error}")
         self.counts.seconds = time.perf_counter() - begun
@@ -212,32 +217,39 @@ class _Worker(threading.Thread):
 class _Chain:
     """A client that makes its next call where it is told how the last one ended."""
 
-    def __init__(self, workload: Workload, client: Client, seed: int, seconds: float) -> None:
-        self.workload = workload
-        self.client = client
-        self.rng = random.Random(seed)
+    def __init__(self, workload: Workload, client: Client, seed: int) -> None:
+        self.connection = client.connection
+        self.choices = workload.choices(random.Random(seed))
         self.counts = Counts()
-        self.begun = time.perf_counter()
-        self.end = self.begun + seconds
+        self.kind = ""  # of the call under way
+        self.begun = 0.0
+        self.end = 0.0
         self.done = threading.Event()
+
+    def start(self, seconds: float) -> None:
+        """Make the first call."""
+        begun = time.perf_counter()
+        self.end = begun + seconds
+        self.counts.seconds = -begun
+        self.go_on()
 
     def go_on(self) -> None:
         """Make a call, or stop."""
-        begun = time.perf_counter()
-        if begun >= self.end or self.counts.failures:
-            self.counts.seconds = begun - self.begun
+        self.begun = time.perf_counter()
+        if self.begun >= self.end or self.counts.failures:
+            self.counts.seconds += self.begun
             self.done.set()
             return
-        function, arguments = self.workload.choose(self.rng)
-        future = self.client.connection.call_async(function.__name__, *arguments)
-        future.add_done_callback(partial(self.ended, function.__name__, begun))
+        function, arguments = next(self.choices)
+        self.kind = function.__name__
+        self.connection.call_async(self.kind, *arguments).add_done_callback(self.ended)
 
-    def ended(self, kind: str, begun: float, future: Future[Any]) -> None:
-        """A call has ended."""
+    def ended(self, future: Future[Any]) -> None:
+        """The call has ended."""
         error = future.exception()
         if error is None:
-            self.counts.latencies.append(time.perf_counter() - begun)
-            self.counts.committed[kind] += 1
+            self.counts.latencies.append(time.perf_counter() - self.begun)
+            self.counts.committed[self.kind] += 1
             self.counts.total += int(future.result()[0])
         elif getattr(error, "sqlstate", None) == RAISED:
             self.counts.gave_up += 1
@@ -247,12 +259,10 @@ class _Chain:
 
 
 def _run_chains(workload: Workload, clients: list[Client], seconds: float, seed: int) -> Counts:
+    chains = [_Chain(workload, client, seed * 1000 + number) for number, client in enumerate(clients)]
     begun = time.process_time()
-    chains = [
-        _Chain(workload, client, seed * 1000 + number, seconds) for number, client in enumerate(clients)
-    ]
     for chain in chains:
-        chain.go_on()
+        chain.start(seconds)
     counts = Counts()
     for chain in chains:
         if not chain.done.wait(seconds + 60):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from functools import partial
 from typing import Any
 
 from minidb.errors import NotSupportedError
+from minidb.session.call_future import CallFuture
 from minidb.session.serial_call import CallInputs, SerialCall
 from minidb.session.session import Session
 
@@ -27,7 +28,7 @@ class AsyncCalls:
         self._session.notices = caller.notices
         self._pending: deque[SerialCall] = deque()
 
-    def submit(self, name: str, arguments: Sequence[Any]) -> Future[Any]:
+    def submit(self, name: str, arguments: Sequence[Any]) -> CallFuture:
         """Queue a call of a procedure."""
         caller = self._caller
         if not caller.serial or caller.transaction is not None:
@@ -42,9 +43,9 @@ class AsyncCalls:
         else:
             text = caller.call_text(name, len(arguments))
             work = partial(session.call_inside, text, arguments)
-        call = SerialCall(session, name, work, CallInputs(text, arguments))
+        future = CallFuture()
+        call = SerialCall(session, name, work, CallInputs(text, arguments), future)
         call.settings = caller.settings
-        future = call.future = Future()
         pending = self._pending
         while pending and pending[0].done:
             pending.popleft()

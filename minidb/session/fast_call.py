@@ -70,7 +70,8 @@ class FastCall:
         """Whether these are plainly values of the procedure's types."""
         if len(arguments) != len(self._plain):
             return False
-        for argument, plain in zip(arguments, self._plain, strict=True):
+        for place, plain in enumerate(self._plain):  # which compiled code does faster than zip
+            argument = arguments[place]
             kind: type = type(argument)
             if kind is not plain or (kind is int and not _LEAST <= argument <= _GREATEST):
                 return False
@@ -79,7 +80,7 @@ class FastCall:
     def run(self, session: SessionState, arguments: Sequence[Any]) -> Any:
         """The result's row, as Python's values, or None if it has no columns. A transaction is open, of which
         this is all: unlike `routines.run` it leaves no statement behind that goes on."""
-        values = [convert(value) for convert, value in zip(self._converters, arguments, strict=True)]
+        values = [convert(arguments[place]) for place, convert in enumerate(self._converters)]
         routine = self.routine
         if self._run_body is None:
             rows = python_procedures.run(session, routine, values)

@@ -36,7 +36,12 @@ class SerialCall:
     )  # fmt: skip
 
     def __init__(
-        self, session: StatementRunner, name: str, work: Callable[[], Any], inputs: CallInputs | None = None
+        self,
+        session: StatementRunner,
+        name: str,
+        work: Callable[[], Any],
+        inputs: CallInputs | None = None,
+        future: Future[Any] | None = None,
     ) -> None:
         self.session = session
         self.name = name  # of the procedure, or the kind of statement
@@ -44,8 +49,9 @@ class SerialCall:
         self.inputs = inputs
         self.transaction: Transaction | None = None  # begun already, as it had to wait for a lock
         self.settings: dict[str, Any] | None = None  # of the session, for this call; None: as they are
-        self.future: Future[Any] | None = None  # nobody waits for it
-        self.signal: SimpleQueue[None] = SimpleQueue()  # one item wakes its thread, to look again
+        self.future = future  # it is told; else a thread waits
+        # One item wakes that thread, to look again.
+        self.signal: SimpleQueue[None] | None = SimpleQueue() if future is None else None
         self.commit_id = 0  # the newest that it has seen or made
         self.urgent = False  # nobody waits behind it, so that its commit is synced at once
         self.started = False  # its future cannot be cancelled any more

@@ -177,7 +177,7 @@ class SerialExecutor:
                 self._led = False
                 return
             heir = self.queue[0]
-            if heir.future is None:
+            if heir.signal is not None:
                 heir.leads = True
                 heir.signal.put(None)
                 return
@@ -224,7 +224,7 @@ class SerialExecutor:
             call.done = call.future is None or call.refused is None
             if call.future is not None:
                 self._settle(call, call.future)
-            elif call is not own:
+            elif call is not own and call.signal is not None:
                 call.signal.put(None)
 
     # --- following --------------------------------------------------------------------------------
@@ -232,7 +232,8 @@ class SerialExecutor:
     def _await(self, call: SerialCall) -> None:
         """Wait until the call is done, or lead when told to."""
         interrupt = call.session.interruption
-        interrupt.signal = call.signal
+        signal = interrupt.signal = call.signal
+        assert signal is not None
         try:
             while not call.done:
                 if call.leads:
@@ -250,7 +251,7 @@ class SerialExecutor:
                         raise failure
                     deadline = None  # it runs, and finds out by itself
                 try:
-                    call.signal.get(timeout=None if deadline is None else max(0.0, deadline - monotonic()))
+                    signal.get(timeout=None if deadline is None else max(0.0, deadline - monotonic()))
                 except Empty:
                     continue
         except BaseException:
@@ -278,9 +279,11 @@ class SerialExecutor:
                     self.queue.remove(call)
             self._pass_on([])
             return
+        signal = call.signal
+        assert signal is not None
         while not call.done:
             try:
-                call.signal.get()
+                signal.get()
             except KeyboardInterrupt:
                 continue
 

@@ -26,43 +26,50 @@ from minidb.value.sql_types import Row, Value
 class Program:
     """See the module."""
 
-    __slots__ = ("_block", "_end_line", "_shape", "_shapes", "_values", "catalog")
+    __slots__ = (
+        "_block", "_described", "_fixed", "_input_slots", "_output_slots", "_returns_set", "_returns_value",
+        "_shapes", "_values", "catalog",
+    )  # fmt: skip
 
     def __init__(
         self, catalog: Catalog, block: Node, shape: RoutineShape, values: list[Value], shapes: Shapes
     ) -> None:
         self.catalog = catalog
         self._block = block
-        self._shape = shape
+        self._described = shape.described
+        self._fixed = shape.fixed
+        self._input_slots = shape.input_slots
+        self._output_slots = shape.output_slots
+        self._returns_set = shape.returns_set
+        self._returns_value = bool(shape.columns)
         self._values = values  # what a frame begins with
         self._shapes = shapes
 
     def run(self, session: SessionState, arguments: Sequence[Value]) -> list[Row]:
         """One call in the open transaction. `arguments` are the inputs', of their types."""
-        shape = self._shape
         values = self._values[:]
-        for slot, value in zip(shape.input_slots, arguments, strict=True):
-            values[slot] = value
+        for place, slot in enumerate(self._input_slots):
+            values[slot] = arguments[place]
         values[FOUND] = False
-        frame = Frame(session, shape.described, values, self._shapes[:], shape.fixed)
+        frame = Frame(session, self._described, values, self._shapes[:], self._fixed)
         try:
             signal = self._block.run(frame)
         except Error as error:
             # Of the outermost block's declarations and of what is no statement; others have it already.
             if error.context is None:
-                error.add_context(f"PL/pgSQL function {shape.described}")
+                error.add_context(f"PL/pgSQL function {self._described}")
             raise
         finally:
             session.forget_finished_results()
-        if shape.returns_set:
+        if self._returns_set:
             return frame.rows
-        if shape.output_slots:
-            return [tuple([values[slot] for slot in shape.output_slots])]
-        if not shape.columns:
+        if self._output_slots:
+            return [tuple([values[slot] for slot in self._output_slots])]
+        if not self._returns_value:
             return []
         if signal is not RETURNED:
             missing = ProgrammingError("control reached end of function without RETURN", sqlstate="2F005")
-            missing.add_context(f"PL/pgSQL function {shape.described}")
+            missing.add_context(f"PL/pgSQL function {self._described}")
             raise missing
         row: Row = frame.returned
         return [row]
