@@ -42,6 +42,7 @@ from minidb.expr.node import Expr
 from minidb.plan.changes import Change, Delete, Insert, Target, Update
 from minidb.plan.nodes import Values
 from minidb.txn.lock_modes import ROW_EXCLUSIVE
+from minidb.txn.writes import TransactionWrites
 
 FastChange = Callable[[Any, Any], Any]
 BulkChange = Callable[[Any, list[Any]], Any]
@@ -85,7 +86,7 @@ def _is_plain(target: Target) -> bool:
 
 
 def _one_by_one(single: FastChange) -> BulkChange:
-    def run(transaction: Any, rows: list[Any]) -> Any:
+    def run(transaction: TransactionWrites, rows: list[Any]) -> Any:
         total = 0
         for parameters in rows:
             count = single(transaction, parameters)
@@ -151,7 +152,7 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     given = [given_field(field) for field in fields if field.index is not None]
     violates = row_checks(target)
 
-    def run(transaction: Any, parameters: Any) -> Any:
+    def run(transaction: TransactionWrites, parameters: Any) -> Any:
         if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
             return NotImplemented
         row = template[:]
@@ -199,7 +200,7 @@ def _compile_insert(plan: Insert, known: int | None) -> FastChange | None:
     return run
 
 
-def _enter(transaction: Any, indexes: list[FastIndex], row: StoredRow, key: bytes) -> bool:
+def _enter(transaction: TransactionWrites, indexes: list[FastIndex], row: StoredRow, key: bytes) -> bool:
     row_key = key[PREFIX_LENGTH:]
     for index in indexes:
         entry, single = index.entry(row, row_key)

@@ -31,6 +31,7 @@ from minidb.expr.node import Constant, EvaluationContext, Expr, Parameter
 from minidb.plan.changes import Delete, Update
 from minidb.plan.nodes import KeyLookup, Scan
 from minidb.txn.lock_modes import ROW_EXCLUSIVE, UPDATE
+from minidb.txn.writes import TransactionWrites
 from minidb.value.sql_types import INTEGER_BOUNDS, Row, SqlType, Value
 
 FastChange = Callable[[Any, Any], Any]
@@ -175,7 +176,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     table_id = target.table.id
     violates = row_checks(target)
 
-    def run(transaction: Any, parameters: Any) -> Any:
+    def run(transaction: TransactionWrites, parameters: Any) -> Any:
         if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
             return NotImplemented
         key = key_of(parameters)
@@ -233,7 +234,7 @@ def compile_update(plan: Update, known: int | None) -> FastChange | None:
     return run
 
 
-def _move(transaction: Any, indexes: list[FastIndex], old: Row, new: Row, key: bytes) -> bool:
+def _move(transaction: TransactionWrites, indexes: list[FastIndex], old: Row, new: Row, key: bytes) -> bool:
     row_key = key[PREFIX_LENGTH:]
     for index in indexes:
         before, was_single = index.entry(old, row_key)
@@ -267,7 +268,7 @@ def compile_delete(plan: Delete, known: int | None) -> FastChange | None:
     decode = keys_of(target.table).codec.decode
     table_id = target.table.id
 
-    def run(transaction: Any, parameters: Any) -> Any:
+    def run(transaction: TransactionWrites, parameters: Any) -> Any:
         if (type(parameters) is not tuple and type(parameters) is not list) or len(parameters) != count:
             return NotImplemented
         key = key_of(parameters)

@@ -1,9 +1,9 @@
 """The Future of a call, which costs a short call little.
 
-The standard one makes a lock and a condition at its birth and takes them at every step, which is a sixth of all
-that a short procedure costs. Here both are made when somebody waits, or asks for what is not there yet; until
-then one lock that all futures share, held for a few steps, stands in for them. From then on the base class does
-all, under them.
+The standard one makes a lock and a condition at its birth and takes them at every step, which is a sixth of
+what a short procedure costs. Here both are made when somebody waits, or asks for what is not there yet; until
+then one lock that all futures share, held for a few steps, stands in for them. From then on the base class
+does all, under them.
 
 https://docs.python.org/3/library/concurrent.futures.html#future-objects
 """
@@ -23,10 +23,11 @@ _mutex: Final = threading.RLock()  # nothing else is taken under it; a collected
 class _MadeLate:
     """`_condition` of the class; a future's own, once it has one, hides this."""
 
-    def __get__(self, future: Future[Any], owner: type) -> threading.Condition:
+    def __get__(self, future: CallFuture, owner: type) -> threading.Condition:
         with _mutex:
-            if "_condition" not in future.__dict__:
+            if not future._waited:
                 future._condition = threading.Condition()
+                future._waited = True
         return future._condition
 
 
@@ -36,6 +37,7 @@ class CallFuture(Future[Any]):
     _condition = _MadeLate()
 
     def __init__(self) -> None:  # the base's makes the condition
+        self._waited = False  # it has a condition
         self._state = PENDING
         self._result: Any = None
         self._exception: BaseException | None = None
@@ -45,7 +47,7 @@ class CallFuture(Future[Any]):
     def set_running_or_notify_cancel(self) -> bool:
         """As the base's."""
         with _mutex:
-            if self._state == PENDING and "_condition" not in self.__dict__:
+            if self._state == PENDING and not self._waited:
                 self._state = RUNNING
                 return True
         return super().set_running_or_notify_cancel()
@@ -53,7 +55,7 @@ class CallFuture(Future[Any]):
     def set_result(self, result: Any) -> None:
         """As the base's."""
         with _mutex:
-            simple = self._state == RUNNING and "_condition" not in self.__dict__
+            simple = self._state == RUNNING and not self._waited
             if simple:
                 self._result = result
                 self._state = FINISHED
@@ -65,7 +67,7 @@ class CallFuture(Future[Any]):
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """As the base's."""
         with _mutex:
-            if self._state not in _OVER and "_condition" not in self.__dict__:
+            if self._state not in _OVER and not self._waited:
                 self._done_callbacks.append(fn)
                 return
         super().add_done_callback(fn)

@@ -82,7 +82,10 @@ class SerialExecutor:
 
     def submit(self, call: SerialCall) -> None:
         """Queue a call whose future will tell how it ended."""
-        if self._enqueue(call):
+        worker = self._worker
+        if worker is not None and worker.thread == threading.get_ident():
+            self.queue.append(call)  # by a future's callback: the thread leads, and will look
+        elif self._enqueue(call):
             self._lead_by_worker()
 
     def _enqueue(self, call: SerialCall) -> bool:
@@ -263,9 +266,12 @@ class SerialExecutor:
     def _withdraw(self, call: SerialCall) -> bool:
         """Take it out of the queue, unless it runs already, or is to lead."""
         with self._mutex:
-            if call.leads or call not in self.queue:
+            if call.leads:
                 return False
-            self.queue.remove(call)
+            try:
+                self.queue.remove(call)
+            except ValueError:
+                return False
             call.done = True
             return True
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import repeat
 
 from minidb.storage.sorted_keys import SortedKeys
@@ -56,20 +56,18 @@ class Generation:
         self.newer: Generation | None = None
         self.mutex = threading.Lock()
 
-    def insert(self, commit_id: int, writes: Mapping[bytes, bytes | None]) -> None:
+    def insert(self, commit_id: int, writes: dict[bytes, bytes | None]) -> None:
         """Add one commit's writes; only the committer, one at a time, may call it."""
         versions = self.versions
         if len(writes) > _FEW and self._insert_new(commit_id, writes):
             return
-        find = versions.get
-        new_key = self.new_keys.append
         for key, value in writes.items():
-            older = find(key)
+            older = versions.get(key)
             if older is None:
-                new_key(key)
+                self.new_keys.append(key)
             versions[key] = Version(commit_id, value, older)
 
-    def _insert_new(self, commit_id: int, writes: Mapping[bytes, bytes | None]) -> bool:
+    def _insert_new(self, commit_id: int, writes: dict[bytes, bytes | None]) -> bool:
         """`insert` at C speed of keys that are all new; otherwise nothing is done."""
         versions = self.versions
         before = len(versions)

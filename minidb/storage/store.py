@@ -31,8 +31,7 @@ from minidb.storage.group_commit import GroupCommit
 from minidb.storage.huge import HugeWrites
 from minidb.storage.layer import remove_layer_files
 from minidb.storage.lmdb_store import CheckpointTree, LogPosition
-from minidb.storage.log import Segment
-from minidb.storage.memtable import ENTRY_OVERHEAD, Generation, newest_since
+from minidb.storage.memtable import Generation, newest_since
 from minidb.storage.opening import Parts, open_parts
 from minidb.storage.options import StoreOptions
 from minidb.storage.row_codec import same_value
@@ -57,25 +56,16 @@ class Store(Durability):
 
     def __init__(self, parts: Parts, options: StoreOptions) -> None:
         self.path = parts.path  # None for :memory:
-        self.options = options
         self.read_only = parts.read_only
         self._parts = parts
         self._tree = parts.tree
         self._checkpoint_mutex = threading.Lock()
-        self._active = parts.generation
+        generation = parts.generation
         parts.generation = Generation()  # it links to all that follow, and would keep them in memory
-        self._last_id = parts.last_id
-        self._views: weakref.WeakSet[View] = weakref.WeakSet()
         root = None if parts.tree is None else parts.tree.begin_read()
-        self._view = View(root, (self._active,), parts.layers)
-        self._views.add(self._view)
-        super().__init__(
-            Snapshot(parts.last_id, self._view),
-            parts.log,
-            relaxed=not options.synchronous_commit,
-            read_only=parts.read_only,
-        )
-        self._idle = parts.log is not None  # the background thread sleeps: the next commit wakes it
+        view = View(root, (generation,), parts.layers)
+        self._views: weakref.WeakSet[View] = weakref.WeakSet([view])
+        super().__init__(options, Snapshot(parts.last_id, view), generation, parts.log, parts.read_only)
         self._background = Background(self)
         self._pace = Pace(parts.last_id, time.monotonic())
         self._position = parts.position  # what LMDB holds
@@ -94,64 +84,6 @@ class Store(Durability):
         return Store(open_parts(path, chosen), chosen)
 
     # -- committing ------------------------------------------------------------------------------------------
-
-    def commit(
-        self, writes: Mapping[bytes, bytes | None], dropped: Sequence[int] = (), *, urgent: bool = False
-    ) -> int:
-        """Append one commit and publish it as `latest`; None deletes a key. The caller holds commit_mutex.
-
-        The whole key range of each storage id in `dropped` ends to exist. Durable only after `sync` of the id
-        returned; `urgent` tells that it will be called at once. DiskFull leaves everything as it was.
-        """
-        if self._refuse is not None:
-            raise self._refuse()
-        commit_id = self._last_id + 1
-        segment = self._segment
-        position = tail = 0
-        record = b""
-        if segment is None and self._log is not None:
-            segment = self._segment = self._log.start()
-        if segment is not None:
-            record = segment.record(commit_id, self._group.durable_id, writes, dropped)
-            size = len(record)
-            position = segment.tail
-            tail = position + size
-            if tail > segment.reserved:
-                segment.reserve(tail, self.options.log_step_bytes)
-        else:
-            size = _size_of(writes)
-        if self.options.quota_bytes is not None:
-            self._check_quota(writes, size)
-        ahead: Segment | None = None
-        generation = self._active
-        try:
-            # With nobody to share the sync, the disk may begin while this goes on.
-            if urgent and segment and not (segment.pending or self._group.leader or self._relaxed):
-                ahead = segment
-                ahead.write_ahead(record)
-            size += ENTRY_OVERHEAD * len(writes)
-            ended = tuple(dropped)
-            snapshot = Snapshot(commit_id, self._view)
-            generation.insert(commit_id, writes)
-        except BaseException as error:
-            generation.undo(commit_id, writes)
-            if ahead is not None:
-                self._withdraw(ahead, error)
-            raise
-        # No call from here to the end of publication: a keyboard interrupt comes only with a call or
-        # a jump backwards, so it cannot leave a commit half made.
-        if segment is not None:
-            segment.pending += ((position, record),)
-            segment.tail = tail
-        self._last_id = commit_id
-        self.latest = snapshot
-        if self._relaxed:
-            self.durable = snapshot
-        generation.dropped += ended
-        generation.size = size = generation.size + size
-        if self._idle or size > self.options.checkpoint_bytes:
-            self._wake()
-        return commit_id
 
     def newest_change(self, key: bytes, since: Snapshot) -> int:
         """The id of the newest commit of `key` that `since` does not see, or 0. For first updater wins."""
@@ -424,10 +356,6 @@ class Store(Durability):
         for view in list(self._views):
             view.forbid(fork.refuse)
         self._parts.after_fork()
-
-
-def _size_of(writes: Mapping[bytes, bytes | None]) -> int:
-    return sum(map(len, writes)) + sum([len(value) for value in writes.values() if value is not None])
 
 
 def _refuse_closed() -> DatabaseError:

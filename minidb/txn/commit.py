@@ -12,7 +12,7 @@ waits for those at COMMIT; a READ ONLY one reads only what is durable, and never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from minidb.storage.huge import HugeWrites
@@ -33,7 +33,7 @@ class Committer:
     def publish(
         self,
         author: int,
-        writes: Mapping[bytes, bytes | None],
+        writes: dict[bytes, bytes | None],
         dropped: Sequence[int],
         prepare: Callable[[int], None] | None = None,
         revoke: Callable[[], None] | None = None,
@@ -68,7 +68,7 @@ class Committer:
         self._authors[commit_id & (_REMEMBERED - 1)] = (commit_id, author)
         return commit_id
 
-    def autonomously(self, writes: Mapping[bytes, bytes | None]) -> None:
+    def autonomously(self, writes: dict[bytes, bytes | None]) -> None:
         """Commit outside of any transaction (a counter moved on), not durable before the next that is."""
         with self.store.commit_mutex:
             self.store.commit(writes)
