@@ -181,7 +181,8 @@ class StatementRunner(SessionState):
         if call.settings is not None:
             if call.settings is not self.settings:
                 self._use_settings(call.settings)
-            interrupt.clear()
+            if interrupt.requested:
+                interrupt.clear()
             limit = self.settings["statement_timeout"]
             interrupt.deadline = monotonic() + limit / 1000 if limit else None
         transaction, call.transaction = call.transaction, None
