@@ -1,11 +1,13 @@
 """The thread that leads calls which no thread waits for: it runs the next while the disk works for the last.
 
-    calls   A B C D | E F G H | A' B' C' D' | ...        those whose futures are told of A to D call again
-    disk            | A - D   | E - H       | ...
+    calls   A B C D |        E F G H |        A' B' C' D' | ...    those whose futures are told call again
+    told            |                | A - D              | E - H
+    disk            | A - D          | E - H              | A' - D'
 
-Nobody is woken in between, so that two batches, of half the callers each, cost no more than one of all. Where
-the disk takes longer than it takes to run them all, halves would only mean more syncs: then a batch is all of
-the queue, as it is with leaders who are callers themselves (serial_executor.py).
+Nobody is woken in between, so that two batches, of half the callers each, cost no more than one of all. The
+disk is given the next batch before the last one is told. Where it takes longer than it takes to run them all,
+halves would only mean more syncs: then a batch is all of the queue, as it is with leaders who are callers
+themselves (serial_executor.py).
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ class SerialWorker:
         self._executor = executor
         self._store = executor.store
         self._orders: SimpleQueue[bool] = SimpleQueue()  # True: lead; False: end
+        self._syncing: list[SerialCall] = []  # the disk works for these
+        self._begun = 0  # up to that commit
+        self._since = 0.0  # from that moment on
+        self._seconds = 0.0  # that they took
         self._slow_disk = False  # a sync takes longer than the calls of all who wait
         thread = threading.Thread(target=self._work, name="minidb serial calls", daemon=True)
         thread.start()
@@ -51,53 +57,58 @@ class SerialWorker:
 
     def _lead(self) -> None:
         """Run what is in the queue, and what comes meanwhile, until there is nothing left."""
-        executor, store, waiting = self._executor, self._store, self._executor.queue
-        statistics = executor.statistics
+        executor, waiting = self._executor, self._executor.queue
         ran: list[SerialCall] = []  # the disk does not know of these
-        syncing: list[SerialCall] = []  # it works for these
-        ran_seconds = syncing_seconds = since = 0.0
-        begun = 0
+        seconds = 0.0  # that they took
         call: SerialCall | None
         while True:
             try:
                 call = waiting.popleft()  # without the mutex: who withdraws a call sees that it is gone
             except IndexError:
                 call = None
-            if syncing and (
-                call is None
-                or statistics.seconds(call.name) > LONG
-                or (ran and len(ran) % LOOK_EVERY == 0 and store.sync_ended)
-            ):
-                waits = call is None and not store.sync_ended
-                failure = executor.make_durable(syncing, begun)
-                self._slow_disk = waits and perf_counter() - since > syncing_seconds + ran_seconds
-                executor.tell(syncing, None, failure)
-                syncing = []
+            if self._syncing and self._should_end(call, len(ran)):
+                last = self._syncing
+                failure = self._end_sync(seconds, idle=call is None)
+                if call is None and not self._slow_disk and self._begin_sync(ran, seconds):
+                    ran, seconds = [], 0.0
+                executor.tell(last, None, failure)
             if call is not None:
                 ran.append(call)
-                ran_seconds += executor.perform(call, call)
-            elif not ran:
+                seconds += executor.perform(call, call)
+            elif not ran and not self._syncing:
                 if executor.resign():
                     return
                 continue
             enough = MOST_AT_ONCE if self._slow_disk else min(len(waiting), MOST_AT_ONCE)
-            if syncing or (waiting and len(ran) < enough):
+            if self._syncing or (waiting and len(ran) < enough):
                 continue
-            syncing, ran = ran, []
-            syncing_seconds, ran_seconds = ran_seconds, 0.0
-            since = perf_counter()
-            failure, begun = self._begin_sync(syncing)
-            if not begun:
-                executor.tell(syncing, None, failure)
-                syncing = []
+            if not self._begin_sync(ran, seconds):
+                executor.tell(ran, None, executor.make_durable(ran))
+            ran, seconds = [], 0.0
 
-    def _begin_sync(self, batch: list[SerialCall]) -> tuple[DatabaseError | None, int]:
-        """What failed, and what to wait for: 0 if nothing."""
-        try:
-            if any(call.synchronous for call in batch):
+    def _should_end(self, call: SerialCall | None, ran: int) -> bool:
+        """Whether to tell those for whom the disk works before that call is run; None: there is no other."""
+        if call is None or self._executor.statistics.seconds(call.name) > LONG:
+            return True
+        return ran > 0 and ran % LOOK_EVERY == 0 and self._store.sync_ended
+
+    def _begin_sync(self, batch: list[SerialCall], seconds: float) -> bool:
+        """Have the disk work for them; False if there is nothing to wait for, or if it fails."""
+        begun = 0
+        if any(call.synchronous for call in batch):
+            try:
                 begun = self._store.begin_sync()
-                if begun:
-                    return None, begun
-        except DatabaseError as error:
-            return error, 0
-        return self._executor.make_durable(batch), 0
+            except DatabaseError:
+                return False
+        if begun:
+            self._syncing, self._begun, self._seconds = batch, begun, seconds
+            self._since = perf_counter()
+        return begun > 0
+
+    def _end_sync(self, seconds: float, idle: bool) -> DatabaseError | None:
+        """Wait for the disk; what failed. `seconds`: of the calls that were run meanwhile."""
+        waits = idle and not self._store.sync_ended
+        failure = self._executor.make_durable(self._syncing, self._begun)
+        self._slow_disk = waits and perf_counter() - self._since > self._seconds + seconds
+        self._syncing = []
+        return failure
