@@ -43,7 +43,7 @@ class Durability:
         self._relaxed = log is None or not options.synchronous_commit  # commits do not wait for the disk
         self._idle = log is not None  # the background thread sleeps: the next commit wakes it
         self._group = GroupCommit(self._flush, snapshot.commit_id)
-        self._target: Snapshot | None = None  # what the sync that `begin_sync` began will make durable
+        self._target: Snapshot | None = None  # what the sync that `begin_sync` began makes durable
         # Called before the log is synced: what must be durable before the commits up to `latest` are.
         self.before_sync: Callable[[], None] | None = None
         self._refuse: Callable[[], DatabaseError] | None = _refuse_read_only if read_only else None
@@ -128,13 +128,12 @@ class Durability:
         if self._overloaded:
             self.throttle()
         if commit_id > self.durable.commit_id:
-            self._end_own_sync()
             self._group.wait(commit_id)
 
     def begin_sync(self) -> int:
         """Have the disk begin with all that was committed so far; the id for `sync`, which waits for the end.
 
-        0: all is durable already. Nobody else can sync until this thread has called `sync`, so it must soon.
+        0: all is durable already. Whoever needs the end first waits for it, this thread or another.
         """
         if self._overloaded:
             self.throttle()
@@ -151,6 +150,7 @@ class Durability:
             self._group.end()
             raise
         self._target = target
+        self._group.leave(self._end_begun)
         return target.commit_id
 
     @property
@@ -158,27 +158,23 @@ class Durability:
         """Whether what `begin_sync` began has ended."""
         return self._segment is None or self._segment.flush_ended
 
-    def _end_own_sync(self) -> None:
-        """If this thread has begun a sync, wait for its end, before it waits for somebody who may do so."""
-        target, segment = self._target, self._segment
-        if target is None or segment is None or self._group.leader != threading.get_ident():
-            return
-        self._target = None
+    def _end_begun(self) -> None:
+        """Wait for the end of what `begin_sync` began; the caller leads. What GroupCommit calls."""
+        segment, target = self._segment, self._target
+        if segment is None or target is None:
+            return  # Ctrl-C came when all of this was done
         try:
-            try:
-                segment.end_flush()
-            except OSError as error:
-                raise self._log_failed(segment, error) from None
-            self.durable = target
-            self._group.durable_id = target.commit_id
-        finally:
-            self._group.end()
+            segment.end_flush()
+        except OSError as error:
+            raise self._log_failed(segment, error) from None
+        self.durable = target
+        self._group.durable_id = target.commit_id
+        self._target = None  # which keeps a view in memory
 
     def set_synchronous_commit(self, on: bool) -> None:
         """Whether commits wait for the log's sync, from now on."""
         if self._log is None:
             return
-        self._end_own_sync()
         self._group.begin()
         try:
             with self.commit_mutex:

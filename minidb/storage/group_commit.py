@@ -8,6 +8,9 @@ it.
 
 There is no extra thread and, with one client, no handoff: two uncontended locks around the two system calls.
 Whoever ends a sync wakes all whom it covered, and one that it did not, to lead next.
+
+A leader may begin a sync and `leave` it to the disk. The first to need its end, be it the same thread, waits
+for that, and leads meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from threading import get_ident
+
+from minidb.errors import DatabaseError
 
 
 class GroupCommit:
@@ -30,7 +35,7 @@ class GroupCommit:
                  except BaseException: end(); raise
     """
 
-    __slots__ = ("durable_id", "flush", "leader", "mutex", "waiting")
+    __slots__ = ("_left", "durable_id", "flush", "leader", "mutex", "waiting")
 
     def __init__(self, flush: Callable[[], int], durable_id: int) -> None:
         self.flush = flush
@@ -38,6 +43,7 @@ class GroupCommit:
         self.leader = 0  # the thread that leads
         self.mutex = threading.Lock()
         self.waiting: list[tuple[int, threading.Lock]] = []
+        self._left: Callable[[], None] | None = None  # ends the sync that the leader has left to the disk
 
     def wait(self, commit_id: int) -> None:
         """Return once `commit_id` is durable. If a sync fails, its leader and all who waited for it raise."""
@@ -57,10 +63,14 @@ class GroupCommit:
     def try_begin(self) -> bool:
         """Become the leader if there is none."""
         with self.mutex:
-            if self.leader:
+            if self.leader or self._left is not None:
                 return False
             self.leader = get_ident()
         return True
+
+    def leave(self, finish: Callable[[], None]) -> None:
+        """The leader goes on with other things. `finish`, for who asks next, waits and sets `durable_id`."""
+        self._left = finish
 
     def end(self) -> None:
         """Give leadership up; wake those who are served and one who is not. Harmless if repeated."""
@@ -94,15 +104,32 @@ class GroupCommit:
                 with mutex:
                     if commit_id is not None and commit_id <= self.durable_id:
                         return False
-                    if not self.leader:
+                    finish, self._left = self._left, None
+                    if finish is not None or not self.leader:
                         self.leader = this_thread
-                        return True
-                    lock = threading.Lock()
+                        if finish is None:
+                            return True
+                    else:
+                        lock = threading.Lock()
+                        lock.acquire()
+                        self.waiting.append((commit_id if commit_id is not None else 1 << 63, lock))
+                if finish is not None:
+                    self._finish(finish)
+                elif lock is not None:
                     lock.acquire()
-                    self.waiting.append((commit_id if commit_id is not None else 1 << 63, lock))
-                lock.acquire()
         except BaseException:  # Ctrl-C: if it was our turn to lead, it is the next one's
             with mutex:
                 self.waiting = [waiter for waiter in self.waiting if waiter[1] is not lock]
             self.end()
             raise
+
+    def _finish(self, finish: Callable[[], None]) -> None:
+        """End what was left to the disk; the caller leads until then."""
+        try:
+            finish()
+        except DatabaseError:
+            raise  # it has ended: `end` follows
+        except BaseException:  # Ctrl-C: somebody else's to end
+            self._left = finish
+            raise
+        self.end()

@@ -170,8 +170,8 @@ class Segment:
         """Return when what `begin_flush` began is on the disk."""
         if self._sync is not None:
             self._sync.finish()
-        del self.pending[: self._flushing]
-        self._flushing = 0
+        count, self._flushing = self._flushing, 0  # Ctrl-C may come in between: rather once more than never
+        del self.pending[:count]
 
     def _write(self, count: int, before: Callable[[], None] | None) -> bool:
         """Write so many of the pending records; whether a sync is needed then."""

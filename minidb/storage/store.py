@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -108,12 +108,7 @@ class Store(Durability):
 
     def checkpoint(self) -> None:
         """Bring all commits so far into LMDB, and trim the log."""
-        self._wait_for(self._checkpoint_now)
-
-    def _wait_for(self, work: Callable[[], _T], *, to_the_end: bool = False) -> _T:
-        """Do what takes `_checkpoint_mutex`, whose holder may wait for the end of a sync of this thread."""
-        self._end_own_sync()
-        return undisturbed(work, to_the_end=to_the_end)
+        undisturbed(self._checkpoint_now)
 
     def _checkpoint_now(self) -> None:
         with self._checkpoint_mutex:
@@ -203,7 +198,7 @@ class Store(Durability):
 
     def commit_huge(self, huge: HugeWrites, dropped: Sequence[int] = ()) -> int:
         """Commit all of `huge`, durably. The caller holds locks on what it wrote, but not commit_mutex."""
-        return self._wait_for(partial(self._commit_huge, huge, dropped), to_the_end=True)
+        return undisturbed(partial(self._commit_huge, huge, dropped), to_the_end=True)
 
     def _commit_huge(self, huge: HugeWrites, dropped: Sequence[int]) -> int:
         huge.seal()
@@ -263,7 +258,7 @@ class Store(Durability):
     def throttle(self) -> None:
         """Wait for a checkpoint if memory is short. For those who do not call `sync`, which does it too."""
         if self._overloaded:
-            self._wait_for(self._throttle)
+            undisturbed(self._throttle)
 
     def _throttle(self) -> None:
         with self._checkpoint_mutex:
@@ -323,7 +318,7 @@ class Store(Durability):
         """Write a last checkpoint and give the files up. Snapshots still held raise from now on when read."""
         if self._refuse is _refuse_closed:
             return
-        self._wait_for(self._close, to_the_end=True)
+        undisturbed(self._close, to_the_end=True)
 
     def _close(self) -> None:
         self._background.stop()

@@ -120,6 +120,39 @@ def test_a_callback_may_use_the_database(connection: minidb.Connection) -> None:
     assert seen == [[(1,)], (2,)]
 
 
+def test_a_callback_may_wait_for_another_thread_s_commit(tmp_path: Path) -> None:
+    """At that moment the disk works for the calls that ran meanwhile."""
+    path = str(tmp_path / "test.db")
+    serial = minidb.connect(
+        path, autocommit=True, isolation_level="serializable", serializable_strategy="serial"
+    )
+    others = minidb.connect(path, autocommit=True)
+    serial.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+    serial.execute(
+        "CREATE PROCEDURE write(id INTEGER) LANGUAGE SQL BEGIN ATOMIC INSERT INTO note VALUES (id); END"
+    )
+    heard: list[bool] = []
+    told = threading.Semaphore(0)
+
+    def wait(number: int) -> None:
+        write = threading.Thread(
+            target=others.execute, args=("INSERT INTO note VALUES (?)", (1000 + number,))
+        )
+        write.start()
+        write.join(60)
+        heard.append(not write.is_alive())
+        told.release()
+
+    for number in range(40):
+        serial.call_async("write", number).add_done_callback(lambda _, number=number: wait(number))
+    for _ in range(40):
+        assert told.acquire(timeout=60)
+    assert heard == [True] * 40
+    assert serial.execute("SELECT count(*) FROM note").fetchone() == (80,)
+    others.close()
+    serial.close()
+
+
 def test_a_failed_disk_fails_the_calls(
     connection: minidb.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from store_fixture import QUIET, contents, key, publish
 from test_write_ahead import after_a_crash, urgent
 
+import minidb
 from minidb.errors import OperationalError
 from minidb.storage import direct_write, log
 from minidb.storage.direct_write import BLOCK, DirectWriter, open_direct
@@ -147,6 +148,7 @@ def test_long_records_go_the_other_way(store: Store, tmp_path: Path) -> None:
     assert after_a_crash(tmp_path) == expected
 
 
+@pytest.mark.skipif(minidb.IMPLEMENTATION == "compiled", reason="interrupts a compiled function")
 def test_an_interrupted_commit_is_taken_back(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

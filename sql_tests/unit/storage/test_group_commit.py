@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from minidb.errors import InternalError
 from minidb.storage.group_commit import GroupCommit
 
 
@@ -134,3 +135,57 @@ def test_an_interrupted_leader_does_not_block_others() -> None:
         with pytest.raises(KeyboardInterrupt):
             group.wait(1)
     assert not group.leader
+
+
+def left_to_the_disk(group: GroupCommit, ends: list[int]) -> None:
+    """The calling thread begins a sync of commit 1, and goes on."""
+
+    def finish() -> None:
+        ends.append(threading.get_ident())
+        group.durable_id = 1
+
+    assert group.try_begin()
+    group.leave(finish)
+
+
+def test_a_sync_left_to_the_disk_is_ended_by_who_needs_it() -> None:
+    disk = Disk()
+    disk.written = 1
+    ends: list[int] = []
+    left_to_the_disk(disk.group, ends)
+    assert not disk.group.try_begin()
+    served = threading.Thread(target=disk.group.wait, args=(1,))
+    served.start()
+    served.join(60)
+    assert ends == [served.ident] and not disk.group.leader
+    disk.gate.release()
+    later = disk.commit()
+    later.join(60)
+    assert disk.syncs == [2] and len(ends) == 1
+    left_to_the_disk(disk.group, ends)
+    disk.group.begin()  # the same thread, for something else
+    assert ends[1:] == [threading.get_ident()] == [disk.group.leader]
+    disk.group.end()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InternalError])
+def test_the_end_of_a_sync_left_to_the_disk_is_interrupted_or_fails(error: type[BaseException]) -> None:
+    disk = Disk()
+    disk.written = 1
+    ends = 0
+
+    def finish() -> None:
+        nonlocal ends
+        ends += 1
+        if ends == 1:
+            raise error("now")
+        disk.group.durable_id = 1
+
+    assert disk.group.try_begin()
+    disk.group.leave(finish)
+    with pytest.raises(error):
+        disk.group.wait(1)
+    disk.gate.release()
+    disk.group.wait(1)  # an interruption leaves it to the next; what has failed has ended
+    assert (ends, disk.syncs) == ((2, []) if error is KeyboardInterrupt else (1, [1]))
+    assert not disk.group.leader

@@ -97,6 +97,23 @@ def test_who_began_it_can_wait_for_others(store: Store, wait: str) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("need", ["checkpoint", "close", "sync", "set_synchronous_commit"])
+def test_others_end_it_if_they_need_it(store: Store, need: str) -> None:
+    """Who began it may be busy, and wait for them."""
+    publish(store, a="1")
+    first = store.begin_sync()
+    last = publish(store, b="2")
+    arguments: dict[str, list[object]] = {"sync": [last], "set_synchronous_commit": [False]}
+    other = threading.Thread(target=getattr(store, need), args=arguments.get(need, []))
+    other.start()
+    other.join(60)
+    assert not other.is_alive()
+    if need != "close":
+        assert contents(store.durable) == {"a": "1", "b": "2"}
+        store.sync(first)
+        store.close()
+
+
 def test_where_somebody_leads_it_is_waited_for(store: Store) -> None:
     store._group.begin()
     last = publish(store, a="1")
