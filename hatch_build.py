@@ -25,6 +25,8 @@ class CompiledModules(BuildHookInterface):  # type: ignore[type-arg]
         """Compile, and have the wheel include the results beside the sources."""
         if not _asked():
             return
+        if version == "editable":
+            raise SystemExit("MINIDB_COMPILE=1 is for `pip install .`: an editable one runs the sources.")
         from mypyc.build import mypycify
         from setuptools import Distribution
 

@@ -83,7 +83,7 @@ class SerialExecutor:
     def submit(self, call: SerialCall) -> None:
         """Queue a call whose future will tell how it ended."""
         worker = self._worker
-        if worker is not None and worker.thread == threading.get_ident():
+        if worker is not None and worker.thread == threading.get_ident() and self._led:
             self.queue.append(call)  # by a future's callback: the thread leads, and will look
         elif self._enqueue(call):
             self._lead_by_worker()
