@@ -69,7 +69,10 @@ class GroupCommit:
         return True
 
     def leave(self, finish: Callable[[], None]) -> None:
-        """The leader goes on with other things. `finish`, for who asks next, waits and sets `durable_id`."""
+        """The leader goes on with other things. `finish`, for who asks next, waits and sets `durable_id`.
+
+        After an interruption it is called again.
+        """
         self._left = finish
 
     def end(self) -> None:
@@ -99,6 +102,7 @@ class GroupCommit:
         mutex = self.mutex
         this_thread = get_ident()
         lock: threading.Lock | None = None
+        finish: Callable[[], None] | None = None
         try:
             while True:
                 with mutex:
@@ -114,22 +118,15 @@ class GroupCommit:
                         lock.acquire()
                         self.waiting.append((commit_id if commit_id is not None else 1 << 63, lock))
                 if finish is not None:
-                    self._finish(finish)
+                    finish()
+                    finish = None
+                    self.end()
                 elif lock is not None:
                     lock.acquire()
-        except BaseException:  # Ctrl-C: if it was our turn to lead, it is the next one's
+        except BaseException as error:  # Ctrl-C: if it was our turn to do something, it is the next one's
             with mutex:
                 self.waiting = [waiter for waiter in self.waiting if waiter[1] is not lock]
+                if finish is not None and not isinstance(error, DatabaseError):
+                    self._left = finish
             self.end()
             raise
-
-    def _finish(self, finish: Callable[[], None]) -> None:
-        """End what was left to the disk; the caller leads until then."""
-        try:
-            finish()
-        except DatabaseError:
-            raise  # it has ended: `end` follows
-        except BaseException:  # Ctrl-C: somebody else's to end
-            self._left = finish
-            raise
-        self.end()
