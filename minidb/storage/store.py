@@ -19,7 +19,6 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
@@ -41,8 +40,6 @@ from minidb.storage.undisturbed import undisturbed
 from minidb.storage.view import View
 
 __all__ = ["HugeWrites", "Snapshot", "Statistics", "Store", "StoreOptions"]
-
-_T = TypeVar("_T")
 
 _BACKLOG_FACTOR = 4  # checkpoint_bytes, times this: committers wait for the checkpoint
 
